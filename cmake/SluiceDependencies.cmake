@@ -1,0 +1,18 @@
+# Every outside library, found here and nowhere else. A missing one is named with its Debian package.
+function(sluice_require found name package)
+  if(NOT ${found})
+    message(FATAL_ERROR "${name} was not found. On Debian 12: apt-get install ${package}  (or run ./dev setup)")
+  endif()
+endfunction()
+
+find_package(fmt QUIET)
+sluice_require(fmt_FOUND "fmt" libfmt-dev)
+find_package(nlohmann_json QUIET)
+sluice_require(nlohmann_json_FOUND "nlohmann-json" nlohmann-json3-dev)
+find_path(SLUICE_EXPECTED_INCLUDE tl/expected.hpp)
+sluice_require(SLUICE_EXPECTED_INCLUDE "tl::expected" libexpected-dev)
+find_package(Threads REQUIRED)
+if(SLUICE_TESTS)
+  find_package(GTest QUIET)
+  sluice_require(GTest_FOUND "GoogleTest" libgtest-dev)
+endif()
