@@ -1,0 +1,135 @@
+// A model, described. A value without behaviour: builders in families/ make it, plan.cc reads it, and no other code
+// asks which family it came from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sluice::model {
+
+struct Norm {
+  enum class Kind : uint8_t { kRms, kLayer } kind = Kind::kRms;
+  float eps = 1e-6f;
+  bool bias = false;
+  bool operator==(const Norm&) const = default;
+};
+
+enum class Act : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
+
+// How the rotary frequencies of a longer context are derived from theta^(-2i/dims).
+struct LinearScaling {
+  float factor = 1;
+  bool operator==(const LinearScaling&) const = default;
+};
+struct Llama3Scaling {
+  float factor = 8, low_freq_factor = 1, high_freq_factor = 4;
+  int original_ctx = 8192;
+  bool operator==(const Llama3Scaling&) const = default;
+};
+struct YarnScaling {
+  float factor = 1, beta_fast = 32, beta_slow = 1;
+  float magnitude = 1;   // of cos and sin, resolved by the builder from mscale and its relatives
+  int original_ctx = 4096;
+  bool truncate = true;  // round the correction range to whole dimensions
+  bool operator==(const YarnScaling&) const = default;
+};
+using RopeScaling = std::variant<std::monostate, LinearScaling, Llama3Scaling, YarnScaling>;
+
+struct Rope {
+  float theta = 1e4f;
+  int dims = 0;              // rotated elements of a head, the first `dims`
+  bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + dims/2)
+  RopeScaling scaling;
+  bool file_factors = false;  // the file holds divisors of the frequencies (weight "rope_factors")
+  bool operator==(const Rope&) const = default;
+};
+struct NoPosition {
+  bool operator==(const NoPosition&) const = default;
+};
+using Position = std::variant<NoPosition, Rope>;
+
+// Multi-head, grouped and multi-query attention.
+struct Gqa {
+  int heads = 0, kv_heads = 0, head_dim = 0;
+  Position position;
+  float scale = 1;  // of q.k, always explicit
+  enum class QkNorm : uint8_t { kNone, kPerHead, kFullWidth } qk_norm = QkNorm::kNone;
+  float qk_norm_eps = 1e-6f;
+  bool qkv_bias = false, out_bias = false;
+  float clip = 0;       // q, k, v clamped to +-clip before rotation; 0 = off
+  float logit_cap = 0;  // 0 = off
+  int window = 0;       // a token sees itself and window - 1 before it; 0 = all
+  bool operator==(const Gqa&) const = default;
+};
+
+// Multi-head latent attention: keys and values of all heads come from one compressed row per token.
+struct Mla {
+  int heads = 0;
+  int q_rank = 0;  // 0: q is projected directly
+  int kv_rank = 0, nope_dim = 0, rope_dim = 0, v_dim = 0;
+  Rope rope;
+  float scale = 1;
+  float latent_norm_eps = 1e-6f;  // of the norms on the compressed q and kv
+  bool operator==(const Mla&) const = default;
+};
+
+struct Ffn {
+  int hidden = 0;
+  Act act = Act::kSilu;
+  bool gated = true;  // down(act(gate x) * up x), else down(act(up x))
+  bool bias = false;
+  bool operator==(const Ffn&) const = default;
+};
+
+struct Router {
+  int experts = 0, top_k = 0;
+  enum class Score : uint8_t { kSoftmax, kSigmoid, kSoftmaxOfTopK } score = Score::kSoftmax;
+  bool renormalize = false;     // weights of the chosen are divided by their sum
+  bool logit_bias = false;      // added to the logits
+  bool selection_bias = false;  // added to the scores for the choice only
+  float scale = 1;              // of the weights, last
+  struct Groups {
+    int count = 1, keep = 1;
+    enum class By : uint8_t { kMax, kTop2Sum } by = By::kMax;
+    bool operator==(const Groups&) const = default;
+  };
+  std::optional<Groups> groups;  // only experts of the `keep` best groups may be chosen
+  bool operator==(const Router&) const = default;
+};
+
+struct Moe {
+  Router router;
+  Ffn expert;
+  std::optional<Ffn> shared;  // an expert that every token uses, added unscaled
+  bool shared_gate = false;   // ... or scaled by sigmoid(shared_gate . x)
+  bool operator==(const Moe&) const = default;
+};
+
+// One residual step: x += scale * post(op(pre(src))).
+struct Branch {
+  enum class Src : uint8_t { kStream, kLayerInput } src = Src::kStream;
+  Norm pre;
+  std::variant<Gqa, Mla, Ffn, Moe> op;
+  std::optional<Norm> post;
+  float scale = 1;
+  bool operator==(const Branch&) const = default;
+};
+using Layer = std::vector<Branch>;
+
+struct Stack {
+  std::vector<Layer> layers;
+  Norm final_norm;
+};
+
+struct Desc {
+  std::string family;  // for messages only: nothing may branch on it
+  int dim = 0, vocab = 0, max_ctx = 0;
+  bool tied = false;  // the head is the embedding
+  float embed_scale = 1, logit_scale = 1, logit_cap = 0;
+  Stack decoder;
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,57 @@
+// The families. Each is a builder (config -> Desc) and two rule tables (canonical name <- tensor name).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "formats/checkpoint.h"
+#include "model/desc.h"
+#include "model/weight_map.h"
+
+namespace sluice::model {
+
+// canonical <- pattern. {L} is the layer, {E} the expert. Where an expert's pattern has no {E}, the tensor is stacked
+// [experts, rows, cols] and the rule takes slice E. Several rules may name one canonical weight: the first whose
+// tensor exists is used.
+struct Rule {
+  enum class Fix : uint8_t {
+    kNone,
+    kFirstHalf,   // rows [0, n/2): merged gate and up
+    kSecondHalf,  // rows [n/2, n)
+    kTranspose,   // stored [cols, rows]
+  };
+  std::string_view canonical;
+  std::string_view pattern;
+  Fix fix = Fix::kNone;
+};
+
+// A configuration in Hugging Face's words, whichever container it came from.
+class Config;
+
+struct Family {
+  std::string_view name;
+  std::span<const std::string_view> hf_types;    // config.json model_type
+  std::span<const std::string_view> gguf_archs;  // general.architecture; empty: no GGUF form
+  Result<Desc> (*build)(const Config& config);
+  std::span<const Rule> hf_rules;
+  std::span<const Rule> gguf_rules;
+  // Tensors that may be present and are not used: glob patterns, with {N} for the number of layers.
+  std::span<const std::string_view> skip;
+};
+
+std::span<const Family* const> Families();
+
+struct Described {
+  const Family* family = nullptr;
+  Desc desc;
+};
+// Finds the family of an opened model and builds its description. An unknown architecture names the nearest ones.
+Result<Described> Describe(const formats::Checkpoint& checkpoint);
+
+// Accounts for every tensor: one that the Desc needs and the file lacks, that has another shape than the Desc says, or
+// that the file holds and nobody uses, is an error that names it.
+Result<WeightMap> ResolveWeights(const formats::Checkpoint& checkpoint, const Described& described);
+
+}  // namespace sluice::model
