@@ -1,0 +1,18 @@
+// How the tiers fill their tables. Each function sets the entries that its tier has; a better tier overrides.
+// Files named *_avx2*.cc and *_avx512*.cc are compiled with their tier's flags: they include only intrinsics and
+// kernel headers, define everything but these functions in an anonymous namespace, and leave no weak symbol.
+#pragma once
+
+#include "kernels/table.h"
+
+namespace sluice::kernels {
+
+void FillMatmulScalar(Table& table);  // products with panels, and the quantisers of activation rows
+void FillMatmulAvx2(Table& table);
+void FillMatmulAvx512(Table& table);
+
+void FillElementwiseScalar(Table& table);  // every other entry: elementwise kernels and attention
+void FillElementwiseAvx2(Table& table);
+void FillElementwiseAvx512(Table& table);
+
+}  // namespace sluice::kernels
