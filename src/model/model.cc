@@ -1,0 +1,202 @@
+#include "model/model.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "model/family.h"
+
+namespace sluice::model {
+namespace {
+
+// Walks the Desc, finds each weight and hands it to the packer.
+class Builder {
+ public:
+  Builder(const Desc& desc, const WeightMap& weights, const ModelOptions& options)
+      : desc_(desc), weights_(weights), native_(options.exact ? Precision::kF32 : Precision::kNative) {}
+
+  Status Build(Model* model) {
+    SLUICE_CHECK_OK(Matrix("embed", &model->embed));
+    if (!desc_.tied) SLUICE_CHECK_OK(Matrix("head", &model->head));
+    SLUICE_CHECK_OK(Norms("final_norm", desc_.decoder.final_norm, &model->final_norm));
+    Optional("rope_factors", &model->rope_factors);
+    const auto& layers = desc_.decoder.layers;
+    model->layers.resize(layers.size());
+    for (layer_ = 0; layer_ < static_cast<int>(layers.size()); ++layer_) {
+      auto& branches = model->layers[layer_];
+      branches.resize(layers[layer_].size());
+      for (size_t b = 0; b < branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
+    }
+    return {};
+  }
+
+  Packer& packer() { return packer_; }
+
+ private:
+  Status BuildBranch(const Branch& branch, BranchWeights* out) {
+    static constexpr const char* kPrefix[] = {"attn", "attn", "ffn", "moe"};
+    const std::string prefix = kPrefix[branch.op.index()];
+    SLUICE_CHECK_OK(Norms(prefix + ".norm", branch.pre, &out->pre));
+    if (branch.post) SLUICE_CHECK_OK(Norms(prefix + ".post_norm", *branch.post, &out->post));
+    return std::visit([&](const auto& op) { return BuildOp(op, out); }, branch.op);
+  }
+
+  Status BuildOp(const Gqa& gqa, BranchWeights* out) {
+    auto& w = out->op.emplace<GqaWeights>();
+    SLUICE_CHECK_OK(Matrix("attn.q", &w.q));
+    SLUICE_CHECK_OK(Matrix("attn.k", &w.k));
+    SLUICE_CHECK_OK(Matrix("attn.v", &w.v));
+    SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
+    if (gqa.qkv_bias) {
+      SLUICE_CHECK_OK(Vector("attn.q.bias", &w.q_bias));
+      SLUICE_CHECK_OK(Vector("attn.k.bias", &w.k_bias));
+      SLUICE_CHECK_OK(Vector("attn.v.bias", &w.v_bias));
+    }
+    if (gqa.out_bias) SLUICE_CHECK_OK(Vector("attn.o.bias", &w.o_bias));
+    if (gqa.qk_norm != Gqa::QkNorm::kNone) {
+      SLUICE_CHECK_OK(Vector("attn.q_norm", &w.q_norm));
+      SLUICE_CHECK_OK(Vector("attn.k_norm", &w.k_norm));
+    }
+    return {};
+  }
+
+  Status BuildOp(const Mla& mla, BranchWeights* out) {
+    auto& w = out->op.emplace<MlaWeights>();
+    if (mla.q_rank == 0) {
+      SLUICE_CHECK_OK(Matrix("attn.q", &w.q));
+    } else {
+      SLUICE_CHECK_OK(Matrix("attn.q_a", &w.q_a));
+      SLUICE_CHECK_OK(Matrix("attn.q_b", &w.q_b));
+      SLUICE_CHECK_OK(Vector("attn.q_a_norm", &w.q_a_norm));
+    }
+    SLUICE_CHECK_OK(Matrix("attn.kv_a", &w.kv_a));
+    SLUICE_CHECK_OK(Vector("attn.kv_a_norm", &w.kv_a_norm));
+    SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
+    w.k_b.resize(mla.heads);
+    w.v_b.resize(mla.heads);
+    return BuildLatentHeads(mla, &w);
+  }
+
+  // One matrix per head, cut from kv_b [heads * (nope + v), kv_rank] or from its published split.
+  Status BuildLatentHeads(const Mla& mla, MlaWeights* w) {
+    if (const WeightView* kv_b = weights_.Find("attn.kv_b", layer_)) {
+      const int64_t stride = mla.nope_dim + mla.v_dim;
+      for (int64_t h = 0; h < mla.heads; ++h) {
+        packer_.Matrix({kv_b, h * stride, mla.kv_rank, mla.nope_dim, true}, native_, &w->k_b[h]);
+        packer_.Matrix({kv_b, h * stride + mla.nope_dim, mla.v_dim, mla.kv_rank, false}, native_, &w->v_b[h]);
+      }
+      return {};
+    }
+    SLUICE_TRY(const WeightView* k_b, weights_.Get("attn.k_b", layer_));
+    SLUICE_TRY(const WeightView* v_b, weights_.Get("attn.v_b", layer_));
+    for (int64_t h = 0; h < mla.heads; ++h) {
+      packer_.Matrix({k_b, h * mla.kv_rank, mla.kv_rank, mla.nope_dim, false}, native_, &w->k_b[h]);
+      packer_.Matrix({v_b, h * mla.v_dim, mla.v_dim, mla.kv_rank, false}, native_, &w->v_b[h]);
+    }
+    return {};
+  }
+
+  Status BuildOp(const Ffn& ffn, BranchWeights* out) {
+    return BuildFfn("ffn", ffn, WeightMap::kNone, &out->op.emplace<FfnWeights>());
+  }
+
+  Status BuildOp(const Moe& moe, BranchWeights* out) {
+    auto& w = out->op.emplace<MoeWeights>();
+    SLUICE_TRY(const WeightView* router, weights_.Get("moe.router", layer_));
+    packer_.Matrix(MatrixSource::Whole(*router), Precision::kF32, &w.router);
+    if (moe.router.logit_bias) SLUICE_CHECK_OK(Vector("moe.router.bias", &w.router_bias));
+    if (moe.router.selection_bias) SLUICE_CHECK_OK(Vector("moe.selection_bias", &w.selection_bias));
+    w.experts.resize(moe.router.experts);
+    for (int e = 0; e < moe.router.experts; ++e)
+      SLUICE_CHECK_OK(BuildFfn("moe.expert", moe.expert, e, &w.experts[e]));
+    if (moe.shared) SLUICE_CHECK_OK(BuildFfn("moe.shared", *moe.shared, WeightMap::kNone, &w.shared));
+    if (moe.shared_gate) {
+      SLUICE_TRY(const WeightView* gate, weights_.Get("moe.shared_gate", layer_));
+      packer_.Matrix(MatrixSource::Whole(*gate), Precision::kF32, &w.shared_gate);
+    }
+    return {};
+  }
+
+  Status BuildFfn(const std::string& prefix, const Ffn& ffn, int expert, FfnWeights* out) {
+    SLUICE_TRY(const WeightView* up, weights_.Get(prefix + ".up", layer_, expert));
+    SLUICE_TRY(const WeightView* down, weights_.Get(prefix + ".down", layer_, expert));
+    MatrixSource gate_source;
+    if (ffn.gated) {
+      SLUICE_TRY(const WeightView* gate, weights_.Get(prefix + ".gate", layer_, expert));
+      gate_source = MatrixSource::Whole(*gate);
+    }
+    packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down), native_,
+                   &out->gate, &out->up, &out->down);
+    return {};
+  }
+
+  Status Matrix(const std::string& name, PackedMatrix* out) {
+    SLUICE_TRY(const WeightView* view, weights_.Get(name, LayerOf(name)));
+    packer_.Matrix(MatrixSource::Whole(*view), native_, out);
+    return {};
+  }
+
+  Status Vector(const std::string& name, const float** out) {
+    SLUICE_TRY(const WeightView* view, weights_.Get(name, LayerOf(name)));
+    packer_.Vector(*view, out);
+    return {};
+  }
+
+  void Optional(const std::string& name, const float** out) {
+    if (const WeightView* view = weights_.Find(name, LayerOf(name))) packer_.Vector(*view, out);
+  }
+
+  Status Norms(const std::string& name, const Norm& norm, NormWeights* out) {
+    SLUICE_CHECK_OK(Vector(name, &out->weight));
+    return norm.bias ? Vector(name + ".bias", &out->bias) : Status{};
+  }
+
+  // Weights of the whole model have no dot before their role, or are the final norm's.
+  int LayerOf(const std::string& name) const {
+    const bool global = name == "embed" || name == "head" || name == "rope_factors" || name.starts_with("final_norm");
+    return global ? WeightMap::kNone : layer_;
+  }
+
+  const Desc& desc_;
+  const WeightMap& weights_;
+  const Precision native_;
+  Packer packer_;
+  int layer_ = 0;
+};
+
+// A router or scale that is not a number would poison every token: refused before the first one.
+Status CheckFinite(const Model& model, const WeightMap& weights) {
+  for (size_t l = 0; l < model.layers.size(); ++l) {
+    const WeightView* router = weights.Find("moe.router", static_cast<int>(l));
+    if (router == nullptr) continue;
+    std::vector<float> row(static_cast<size_t>(router->cols));
+    for (int64_t r = 0; r < router->rows; ++r) {
+      DecodeViewRow(*router, r, row.data());
+      for (int64_t c = 0; c < router->cols; ++c)
+        if (!std::isfinite(row[static_cast<size_t>(c)]))
+          return Fail(ErrorCode::kBadFile,
+                      fmt::format("tensor {}: element [{}, {}] is not finite, so no token could be routed", router->name, r, c),
+                      "the file is damaged or was converted wrongly: fetch or convert it again");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, ThreadTeam& team,
+                                         const ModelOptions& options) {
+  SLUICE_TRY(Described described, Describe(checkpoint));
+  SLUICE_TRY(WeightMap weights, ResolveWeights(checkpoint, described));
+  auto model = std::make_unique<Model>();
+  model->desc = described.desc;
+  model->exact = options.exact;
+  Builder builder(model->desc, weights, options);
+  SLUICE_CHECK_OK(builder.Build(model.get()));
+  SLUICE_CHECK_OK(CheckFinite(*model, weights));
+  SLUICE_TRY(model->arena, builder.packer().Pack(team, options.progress));
+  if (model->desc.tied) model->head = model->embed;
+  return model;
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,74 @@
+// A loaded model: its description and its packed weights, shared by everything that runs it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/arena.h"
+#include "formats/checkpoint.h"
+#include "model/desc.h"
+#include "model/packed.h"
+
+namespace sluice::model {
+
+struct NormWeights {
+  const float* weight = nullptr;  // [dim]
+  const float* bias = nullptr;    // null: none
+};
+
+struct GqaWeights {
+  PackedMatrix q, k, v, o;
+  const float *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *o_bias = nullptr;
+  const float *q_norm = nullptr, *k_norm = nullptr;
+};
+
+struct MlaWeights {
+  PackedMatrix q;           // q_rank == 0
+  PackedMatrix q_a, q_b;    // q_rank > 0
+  PackedMatrix kv_a, o;     // kv_a: [kv_rank + rope_dim, dim]
+  const float *q_a_norm = nullptr, *kv_a_norm = nullptr;
+  std::vector<PackedMatrix> k_b;  // per head [kv_rank, nope_dim]: a query into the latent space
+  std::vector<PackedMatrix> v_b;  // per head [v_dim, kv_rank]: out of it
+};
+
+struct FfnWeights {
+  PackedMatrix gate, up, down;  // gate is empty where the FFN is not gated
+};
+
+struct MoeWeights {
+  PackedMatrix router;  // F32
+  const float *router_bias = nullptr, *selection_bias = nullptr;
+  std::vector<FfnWeights> experts;
+  FfnWeights shared;         // empty where there is none
+  PackedMatrix shared_gate;  // F32 [1, dim]
+};
+
+struct BranchWeights {
+  NormWeights pre, post;
+  std::variant<GqaWeights, MlaWeights, FfnWeights, MoeWeights> op;
+};
+
+struct ModelOptions {
+  bool exact = false;  // every weight decoded to F32, activations never quantised
+  ProgressFn progress;
+};
+
+// Immutable after loading; may be shared by threads. Keeps no reference to the checkpoint.
+struct Model {
+  Desc desc;
+  bool exact = false;
+  PackedMatrix embed, head;  // the same matrix where the head is tied
+  NormWeights final_norm;
+  std::vector<std::vector<BranchWeights>> layers;  // [layer][branch], as desc.decoder.layers
+  const float* rope_factors = nullptr;             // [dims/2], null: none
+  Arena arena;
+
+  int64_t weight_bytes() const { return arena.size(); }
+};
+
+Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, ThreadTeam& team,
+                                         const ModelOptions& options = {});
+
+}  // namespace sluice::model
