@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -30,6 +31,7 @@ class GgufMetadata {
     std::string_view key;
     GgufValue value;
     uint64_t offset;  // of the key in its file, for messages
+    std::span<const std::byte> raw = {};  // type id and value as the file has them
   };
 
   const GgufValue* Find(std::string_view key) const;
@@ -48,7 +50,17 @@ class GgufMetadata {
 
  private:
   std::vector<Entry> entries_;
+  std::unordered_map<std::string_view, size_t> by_key_;
 };
+
+// The ids of value types in a file.
+enum class GgufType : uint32_t {
+  kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64,
+};
+
+constexpr uint32_t kGgufDefaultAlignment = 32;
+constexpr uint32_t kGgufMaxAlignment = 1u << 21;  // the largest page size in use
+constexpr uint32_t kGgufMaxDims = 4;
 
 // One parsed file. Tensors carry `file_number`; shapes are outermost first (GGUF's ne reversed).
 struct GgufFile {
