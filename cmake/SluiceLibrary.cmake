@@ -1,10 +1,11 @@
 # sluice_library(NAME [DEPS folder...] [LIBS target...])
 # One static library per folder of src/: its *.cc, and its *_test.cc as one test program. DEPS are other folders.
+# A main.cc is left for the folder to make a program of.
 function(sluice_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM ARG_DEPS PREPEND sluice_ OUTPUT_VARIABLE deps)
   if(sources)
