@@ -1,0 +1,44 @@
+#include "kv/pool.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+namespace sluice::kv {
+
+Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, int64_t blocks) {
+  Pool pool;
+  pool.type_ = type;
+  const int64_t page = kernels::kPageTokens * kernels::Bytes(type);
+  for (const LayerShape& layer : layers) {
+    const int64_t key_bytes = RoundUp(page * layer.k_dim, 64);
+    const int64_t head_bytes = key_bytes + RoundUp(page * layer.v_dim, 64);
+    pool.places_.push_back({pool.block_bytes_, head_bytes, key_bytes});
+    pool.block_bytes_ += head_bytes * layer.heads;
+  }
+  pool.blocks_ = blocks;
+  SLUICE_TRY(pool.arena_, Arena::Reserve(pool.block_bytes_ * blocks));
+  pool.free_.resize(static_cast<size_t>(blocks));
+  std::iota(pool.free_.rbegin(), pool.free_.rend(), 0);  // the lowest block is taken first
+  return pool;
+}
+
+Status Pool::Grow(PageTable* table, int64_t length) {
+  const int64_t needed = (length + kernels::kPageTokens - 1) / kernels::kPageTokens - static_cast<int64_t>(table->blocks.size());
+  if (needed > free_blocks())
+    return Fail(ErrorCode::kTryLater, fmt::format("the KV cache has {} of {} blocks free and {} are needed", free_blocks(),
+                                                  blocks_, needed),
+                "wait for running requests, or raise the context (--ctx)");
+  for (int64_t i = 0; i < needed; ++i) {
+    table->blocks.push_back(free_.back());
+    free_.pop_back();
+  }
+  return {};
+}
+
+void Pool::Release(PageTable* table) {
+  free_.insert(free_.end(), table->blocks.rbegin(), table->blocks.rend());
+  *table = {};
+}
+
+}  // namespace sluice::kv

@@ -1,0 +1,61 @@
+// Paged keys and values. A block holds kPageTokens positions of one sequence for every layer and KV head.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "kernels/table.h"
+
+namespace sluice::kv {
+
+// What one layer keeps per position: `heads` keys of k_dim and values of v_dim; v_dim = 0 where the value is the
+// beginning of the key (a compressed cache).
+struct LayerShape {
+  int heads = 0;
+  int k_dim = 0, v_dim = 0;
+};
+
+// A sequence's blocks, in order of position. Blocks belong to the pool.
+struct PageTable {
+  std::vector<int32_t> blocks;
+  int64_t length = 0;  // positions stored
+
+  int64_t capacity() const { return static_cast<int64_t>(blocks.size()) * kernels::kPageTokens; }
+};
+
+// Not thread-safe: the engine's thread allocates, kernels only read the addresses.
+class Pool {
+ public:
+  static Result<Pool> Create(std::vector<LayerShape> layers, kernels::KvType type, int64_t blocks);
+
+  kernels::KvType type() const { return type_; }
+  int64_t block_bytes() const { return block_bytes_; }
+  int64_t blocks() const { return blocks_; }
+  int64_t free_blocks() const { return static_cast<int64_t>(free_.size()); }
+
+  // Grows `table` to hold `length` positions. kTryLater if too few blocks are free; then nothing changes.
+  Status Grow(PageTable* table, int64_t length);
+  void Release(PageTable* table);
+
+  std::byte* KeyPage(int32_t block, int layer, int head) const {
+    const Place& p = places_[layer];
+    return arena_.data() + block * block_bytes_ + p.offset + head * p.head_bytes;
+  }
+  std::byte* ValuePage(int32_t block, int layer, int head) const {
+    return KeyPage(block, layer, head) + places_[layer].key_bytes;
+  }
+
+ private:
+  struct Place {
+    int64_t offset, head_bytes, key_bytes;
+  };
+  kernels::KvType type_ = kernels::KvType::kF16;
+  std::vector<Place> places_;
+  int64_t block_bytes_ = 0, blocks_ = 0;
+  std::vector<int32_t> free_;
+  Arena arena_;
+};
+
+}  // namespace sluice::kv

@@ -1,0 +1,48 @@
+#include "kv/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace sluice::kv {
+namespace {
+
+TEST(Pool, PagesOfLayersAndHeadsDoNotOverlap) {
+  auto pool = Pool::Create({{2, 8, 4}, {1, 24, 0}}, kernels::KvType::kF16, 3);
+  ASSERT_TRUE(pool);
+  PageTable table;
+  ASSERT_TRUE(pool->Grow(&table, 96));
+  std::set<std::pair<const std::byte*, const std::byte*>> ranges;
+  for (int32_t block : table.blocks) {
+    for (int head = 0; head < 2; ++head) {
+      ranges.insert({pool->KeyPage(block, 0, head), pool->KeyPage(block, 0, head) + 32 * 8 * 2});
+      ranges.insert({pool->ValuePage(block, 0, head), pool->ValuePage(block, 0, head) + 32 * 4 * 2});
+    }
+    ranges.insert({pool->KeyPage(block, 1, 0), pool->KeyPage(block, 1, 0) + 32 * 24 * 2});
+  }
+  ASSERT_EQ(ranges.size(), 15u);
+  const std::byte* end = nullptr;
+  for (const auto& [first, last] : ranges) {
+    EXPECT_LE(end, first);
+    end = last;
+  }
+}
+
+TEST(Pool, RefusesWhenFullAndChangesNothing) {
+  auto pool = Pool::Create({{1, 8, 8}}, kernels::KvType::kF32, 2);
+  ASSERT_TRUE(pool);
+  PageTable a, b;
+  ASSERT_TRUE(pool->Grow(&a, 33));
+  EXPECT_EQ(pool->free_blocks(), 0);
+  const Status full = pool->Grow(&b, 1);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, ErrorCode::kTryLater);
+  EXPECT_TRUE(b.blocks.empty());
+  ASSERT_TRUE(pool->Grow(&a, 64));  // fits what it has
+  pool->Release(&a);
+  EXPECT_EQ(pool->free_blocks(), 2);
+  EXPECT_TRUE(pool->Grow(&b, 64));
+}
+
+}  // namespace
+}  // namespace sluice::kv

@@ -1,0 +1,202 @@
+#include "model/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/rope.h"
+
+namespace sluice::model {
+namespace {
+
+class Compiler {
+ public:
+  explicit Compiler(const Model& model) : model_(model), desc_(model.desc) {}
+
+  Plan Compile() {
+    Use(Buffer::kStream, desc_.dim);
+    Add("embed", EmbedStep{&model_.embed, desc_.embed_scale}, 0);
+    const auto& layers = desc_.decoder.layers;
+    for (size_t l = 0; l < layers.size(); ++l) {
+      layer_ = static_cast<int>(l);
+      if (std::ranges::any_of(layers[l], [](const Branch& b) { return b.src == Branch::Src::kLayerInput; })) {
+        Use(Buffer::kLayerInput, desc_.dim);
+        Add("input", CopyStep{}, 0);
+      }
+      for (size_t b = 0; b < layers[l].size(); ++b) CompileBranch(layers[l][b], model_.layers[l][b]);
+    }
+    layer_ = -1;
+    const ActSet head_acts = Bit(model_.head.activations);
+    Add("final_norm", NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm, model_.final_norm,
+                               head_acts, true}, 0);
+    Use(Buffer::kFinal, desc_.dim, head_acts);
+    Add("head", HeadStep{&model_.head, desc_.logit_scale, desc_.logit_cap}, model_.head.bytes());
+    Use(Buffer::kLogits, desc_.vocab);
+    return std::move(plan_);
+  }
+
+ private:
+  void CompileBranch(const Branch& branch, const BranchWeights& weights) {
+    branch_ = &branch;
+    pre_in_ = branch.src == Branch::Src::kLayerInput ? Buffer::kLayerInput : Buffer::kStream;
+    std::visit([&](const auto& op) { CompileOp(op, weights); }, branch.op);
+    if (branch.post) Add(prefix_ + ".post_norm", AddNormStep{*branch.post, weights.post, branch.scale}, 0);
+  }
+
+  void CompileOp(const Gqa& gqa, const BranchWeights& branch_weights) {
+    prefix_ = "attn";
+    const auto& w = std::get<GqaWeights>(branch_weights.op);
+    PreNorm(branch_weights, Bit(w.q.activations) | Bit(w.k.activations) | Bit(w.v.activations));
+    Project("qkv", Buffer::kNormed,
+            {{&w.q, w.q_bias, Buffer::kQuery}, {&w.k, w.k_bias, Buffer::kKey}, {&w.v, w.v_bias, Buffer::kValue}});
+    const int kv = KvLayer({gqa.kv_heads, gqa.head_dim, gqa.head_dim});
+    Add("attn.rope", RotateStoreStep{kv, gqa, w.q_norm, w.k_norm, RopeOf(gqa.position)}, 0);
+    Use(Buffer::kAttended, int64_t{gqa.heads} * gqa.head_dim);
+    Add("attn.attend", AttendStep{kv, gqa}, 0);
+    Output(w.o, w.o_bias);
+  }
+
+  void CompileOp(const Mla& mla, const BranchWeights& branch_weights) {
+    prefix_ = "attn";
+    const auto& w = std::get<MlaWeights>(branch_weights.op);
+    const PackedMatrix& q_in = mla.q_rank == 0 ? w.q : w.q_a;
+    PreNorm(branch_weights, Bit(q_in.activations) | Bit(w.kv_a.activations));
+    Project("qkv_a", Buffer::kNormed,
+            {{&q_in, nullptr, mla.q_rank == 0 ? Buffer::kQuery : Buffer::kQueryLow}, {&w.kv_a, nullptr, Buffer::kLatentRow}});
+    if (mla.q_rank != 0) {
+      const Norm norm{.eps = mla.latent_norm_eps};
+      Add("attn.q_norm", NormStep{Buffer::kQueryLow, Buffer::kQueryLow, mla.q_rank, norm, {w.q_a_norm, nullptr},
+                                  Bit(w.q_b.activations)}, 0);
+      Project("q_b", Buffer::kQueryLow, {{&w.q_b, nullptr, Buffer::kQuery}});
+    }
+    const int kv = KvLayer({1, mla.kv_rank + mla.rope_dim, 0});
+    Add("attn.rope", LatentStoreStep{kv, mla, w.kv_a_norm, RopeOf(mla.rope)}, 0);
+    Use(Buffer::kLatentQuery, int64_t{mla.heads} * (mla.kv_rank + mla.rope_dim));
+    Add("attn.k_b", LatentQueryStep{mla, &w.k_b}, HeadBytes(w.k_b));
+    Use(Buffer::kLatentOut, int64_t{mla.heads} * mla.kv_rank);
+    Add("attn.attend", LatentAttendStep{kv, mla}, 0);
+    Use(Buffer::kAttended, int64_t{mla.heads} * mla.v_dim);
+    Add("attn.v_b", LatentValueStep{mla, &w.v_b}, HeadBytes(w.v_b));
+    Output(w.o, nullptr);
+  }
+
+  void CompileOp(const Ffn& ffn, const BranchWeights& branch_weights) {
+    prefix_ = "ffn";
+    const auto& w = std::get<FfnWeights>(branch_weights.op);
+    PreNorm(branch_weights, Bit(w.up.activations) | Bit(w.gate ? w.gate.activations : w.up.activations));
+    Experts(nullptr, &w, ffn, false);
+  }
+
+  void CompileOp(const Moe& moe, const BranchWeights& branch_weights) {
+    prefix_ = "moe";
+    const auto& w = std::get<MoeWeights>(branch_weights.op);
+    const FfnWeights* shared = moe.shared ? &w.shared : nullptr;
+    ActSet acts = Bit(kernels::ActType::kF32);
+    for (const FfnWeights& e : w.experts) acts |= Bit(e.up.activations) | Bit(e.gate.activations);
+    if (shared) acts |= Bit(shared->up.activations) | Bit(shared->gate.activations);
+    PreNorm(branch_weights, acts);
+    std::vector<ProjectStep::Part> parts{{&w.router, nullptr, Buffer::kRouterLogits}};
+    if (moe.shared_gate) parts.push_back({&w.shared_gate, nullptr, Buffer::kSharedGate});
+    Project("router", Buffer::kNormed, std::move(parts));
+    Add("moe.route", RouteStep{plan_.moe_layers++, moe.router, w.router_bias, w.selection_bias}, 0);
+    plan_.max_experts = std::max(plan_.max_experts, moe.router.experts);
+    plan_.max_top_k = std::max(plan_.max_top_k, moe.router.top_k);
+    Experts(&w.experts, shared, moe.expert, moe.shared_gate);
+  }
+
+  void Experts(const std::vector<FfnWeights>* experts, const FfnWeights* shared, const Ffn& ffn, bool shared_gate) {
+    ActSet acts = 0;
+    int64_t hidden = 0, gate_up_bytes = 0, down_bytes = 0;
+    const auto visit = [&](const FfnWeights& e) {
+      acts |= Bit(e.down.activations);
+      hidden = std::max(hidden, e.down.cols);
+    };
+    if (experts)
+      for (const FfnWeights& e : *experts) visit(e);
+    if (shared) visit(*shared);
+    const FfnWeights& one = experts ? experts->front() : *shared;
+    gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
+    down_bytes = one.down.bytes();
+    Use(Buffer::kHidden, hidden, acts);
+    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, acts}, gate_up_bytes);
+    Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, branch_->scale, ToBranch()}, down_bytes);
+  }
+
+  void PreNorm(const BranchWeights& weights, ActSet acts) {
+    Use(Buffer::kNormed, desc_.dim, acts);
+    Add(prefix_ + ".norm", NormStep{pre_in_, Buffer::kNormed, desc_.dim, branch_->pre, weights.pre, acts}, 0);
+  }
+
+  void Project(const char* role, Buffer in, std::vector<ProjectStep::Part> parts) {
+    int64_t bytes = 0;
+    for (const auto& part : parts) {
+      bytes += part.matrix->bytes();
+      Use(part.out, part.matrix->rows);
+      Use(in, part.matrix->cols, Bit(part.matrix->activations));
+    }
+    Add(prefix_ + "." + role, ProjectStep{in, std::move(parts)}, bytes);
+  }
+
+  // The attention's way back into the stream.
+  void Output(const PackedMatrix& o, const float* bias) {
+    const ActSet acts = Bit(o.activations);
+    Use(Buffer::kAttended, o.cols, acts);
+    if (o.activations != kernels::ActType::kF32) Add("attn.quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
+    Add("attn.o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, ToBranch()}, o.bytes());
+  }
+
+  bool ToBranch() {
+    if (branch_->post) Use(Buffer::kBranch, desc_.dim);
+    return branch_->post.has_value();
+  }
+
+  int KvLayer(kv::LayerShape shape) {
+    plan_.kv_layers.push_back(shape);
+    return static_cast<int>(plan_.kv_layers.size()) - 1;
+  }
+
+  // The table of a position code; layers that rotate alike share one.
+  int RopeOf(const Position& position) {
+    const Rope* rope = std::get_if<Rope>(&position);
+    if (rope == nullptr || rope->dims == 0) return -1;
+    const auto found = std::ranges::find(ropes_, *rope);
+    if (found != ropes_.end()) return static_cast<int>(found - ropes_.begin());
+    std::span<const float> factors;
+    if (rope->file_factors && model_.rope_factors) factors = {model_.rope_factors, static_cast<size_t>(rope->dims / 2)};
+    ropes_.push_back(*rope);
+    plan_.ropes.push_back({RopeFrequencies(*rope, factors), RopeMagnitude(*rope), rope->interleaved});
+    return static_cast<int>(ropes_.size()) - 1;
+  }
+
+  static int64_t HeadBytes(const std::vector<PackedMatrix>& heads) {
+    int64_t bytes = 0;
+    for (const PackedMatrix& m : heads) bytes += m.bytes();
+    return bytes;
+  }
+
+  void Use(Buffer buffer, int64_t width, ActSet acts = 0) {
+    const int b = static_cast<int>(buffer);
+    plan_.width[b] = std::max(plan_.width[b], width);
+    plan_.acts[b] |= acts;
+  }
+
+  void Add(std::string name, StepOp op, int64_t bytes) {
+    if (layer_ >= 0) name = fmt::format("L{}.{}", layer_, name);
+    plan_.steps.push_back({std::move(name), std::move(op), bytes});
+  }
+
+  const Model& model_;
+  const Desc& desc_;
+  const Branch* branch_ = nullptr;
+  Buffer pre_in_ = Buffer::kStream;
+  std::string prefix_;
+  int layer_ = -1;
+  std::vector<Rope> ropes_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan Compile(const Model& model) { return Compiler(model).Compile(); }
+
+}  // namespace sluice::model

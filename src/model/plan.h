@@ -1,0 +1,163 @@
+// What a backend runs: Desc and weights compiled into a flat list of fused steps, each named "L3.moe.gate_up".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kernels/table.h"
+#include "kv/pool.h"
+#include "model/model.h"
+
+namespace sluice::model {
+
+// Float rows that steps hand to each other: one row per token; per chosen expert for kHidden, per output for kLogits
+// and kFinal.
+enum class Buffer : uint8_t {
+  kStream,        // the residual stream [dim]
+  kLayerInput,    // its copy at the beginning of the layer
+  kNormed,        // [dim]
+  kQuery,         // [heads * head_dim]
+  kKey,           // [kv_heads * head_dim]
+  kValue,         // [kv_heads * head_dim]
+  kQueryLow,      // [q_rank], compressed queries
+  kLatentRow,     // [kv_rank + rope_dim], as projected
+  kLatentQuery,   // [heads * (kv_rank + rope_dim)], queries in latent space
+  kLatentOut,     // [heads * kv_rank]
+  kAttended,      // [heads * v_dim]
+  kBranch,        // [dim], a branch's output where a norm follows
+  kRouterLogits,  // [experts]
+  kSharedGate,    // [1]
+  kHidden,        // [hidden]
+  kFinal,         // [dim]
+  kLogits,        // [vocab]
+  kCount,
+};
+inline constexpr int kBuffers = static_cast<int>(Buffer::kCount);
+
+// Which activation forms of a buffer its readers need: bit 1 << ActType.
+using ActSet = uint8_t;
+constexpr ActSet Bit(kernels::ActType type) { return static_cast<ActSet>(1u << static_cast<int>(type)); }
+
+struct RopeTable {
+  std::vector<float> inv_freq;  // [pairs]
+  float magnitude = 1;
+  bool interleaved = false;
+};
+
+struct EmbedStep {
+  const PackedMatrix* table;
+  float scale;
+};
+struct CopyStep {  // kLayerInput = kStream
+};
+struct NormStep {  // out = norm(in), and the activation forms of out
+  Buffer in, out;
+  int64_t width;
+  Norm norm;
+  NormWeights weights;
+  ActSet acts;
+  bool outputs_only = false;  // one row per token that wants logits
+};
+struct QuantizeStep {  // activation forms of a buffer
+  Buffer buffer;
+  int64_t width;
+  ActSet acts;
+};
+struct ProjectStep {  // out = W in + bias, for matrices that read the same rows
+  struct Part {
+    const PackedMatrix* matrix;
+    const float* bias;
+    Buffer out;
+  };
+  Buffer in;
+  std::vector<Part> parts;
+};
+struct ResidualStep {  // kStream += scale * (W in + bias); or kBranch = W in + bias where a norm follows
+  Buffer in;
+  const PackedMatrix* matrix;
+  const float* bias;
+  float scale;
+  bool to_branch;
+};
+struct AddNormStep {  // kStream += scale * norm(kBranch)
+  Norm norm;
+  NormWeights weights;
+  float scale;
+};
+struct RotateStoreStep {  // q/k norms, clip, rotation; keys and values into their pages; queries scaled
+  int layer;              // of the KV pool
+  Gqa gqa;
+  const float *q_norm, *k_norm;
+  int rope;  // index into Plan::ropes, -1: none
+};
+struct AttendStep {
+  int layer;
+  Gqa gqa;
+};
+struct LatentStoreStep {  // norm and rotation of the compressed row, into its page; rotation of the queries' rope part
+  int layer;
+  Mla mla;
+  const float* norm;
+  int rope;
+};
+struct LatentQueryStep {  // kLatentQuery[h] = scale * (k_b[h] q_nope[h], q_rope[h])
+  Mla mla;
+  const std::vector<PackedMatrix>* k_b;
+};
+struct LatentAttendStep {
+  int layer;
+  Mla mla;
+};
+struct LatentValueStep {  // kAttended[h] = v_b[h] kLatentOut[h]
+  Mla mla;
+  const std::vector<PackedMatrix>* v_b;
+};
+struct RouteStep {  // choices and weights from kRouterLogits; then tokens grouped by expert
+  int moe;          // counts MoE layers
+  Router router;
+  const float *logit_bias, *selection_bias;
+};
+struct GateUpStep {  // kHidden = act(gate x) * up x, for every chosen expert and the shared one
+  const std::vector<FfnWeights>* experts;  // null: a dense FFN, `shared` alone
+  const FfnWeights* shared;                // null: none
+  Act act;
+  ActSet acts;  // that down reads
+};
+struct DownStep {  // sum over experts in order of weight * down(kHidden), onto kStream or kBranch
+  const std::vector<FfnWeights>* experts;
+  const FfnWeights* shared;
+  bool shared_gate;  // shared output times sigmoid(kSharedGate)
+  float scale;
+  bool to_branch;
+};
+struct HeadStep {  // kLogits = scale * W kFinal, capped
+  const PackedMatrix* matrix;
+  float scale, logit_cap;
+};
+
+using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep,
+                            RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep, LatentAttendStep,
+                            LatentValueStep, RouteStep, GateUpStep, DownStep, HeadStep>;
+
+struct Step {
+  std::string name;
+  StepOp op;
+  int64_t weight_bytes = 0;  // read once per batch, where every weight is used; routed experts: of one expert
+};
+
+struct Plan {
+  std::vector<Step> steps;
+  std::vector<RopeTable> ropes;
+  std::vector<kv::LayerShape> kv_layers;
+  int64_t width[kBuffers] = {};  // floats per row, 0 where unused
+  ActSet acts[kBuffers] = {};    // activation forms kept
+  int moe_layers = 0;
+  int max_experts = 0, max_top_k = 0;  // over MoE layers; dense FFNs count as one expert for everyone
+};
+
+// References the model: it must outlive the plan.
+Plan Compile(const Model& model);
+
+}  // namespace sluice::model
