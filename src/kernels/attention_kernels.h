@@ -1,0 +1,258 @@
+// Attention over F32x16. Included by each tier's file after its vec_*.h; everything is local to it.
+//
+// For one head: keys come in pages of 32. A page's logits are s[key] = sum over d in order of fma(k[key][d],
+// q[d], s). With m the highest logit so far and f = exp(m_before - m):
+//   l = fma(l, f, sum of exp(s - m))   the page's sum: key i + key i + 16, then across lanes as Sum does
+//   out[d] = out[d] * f, then fma(exp(s[key] - m), v[key][d], out[d]) for the keys of the range in order
+// Nothing in this depends on which other heads share the call, nor on the blocking below.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/table.h"
+
+namespace sluice::kernels {
+namespace {
+
+// Elements of a page: float, or uint16_t for halves.
+template <KvType kType>
+struct KvElement {
+  using Type = float;
+};
+template <>
+struct KvElement<KvType::kF16> {
+  using Type = uint16_t;
+};
+
+template <int kCount>
+struct Fixed {
+  static constexpr int value = kCount;
+};
+
+// Covers [at, n) by blocks of kMost, then of kMost / 2 ... 1: f(Fixed<block>, start). kMost is a power of
+// two.
+template <int kMost, class F>
+SLUICE_INLINE void ForBlocks(int n, F f, int at = 0) {
+  for (; at + kMost <= n; at += kMost) f(Fixed<kMost>{}, at);
+  if constexpr (kMost > 1) ForBlocks<kMost / 2>(n, f, at);
+}
+
+constexpr int kGroup = 16;                   // heads whose weights are held together
+constexpr int kTile = kGroup * kPageTokens;  // weights of a page for such a group
+
+// The keys of a page that take part.
+struct KeyRange {
+  int lo, hi;
+  bool whole() const { return lo == 0 && hi == kPageTokens; }
+};
+
+SLUICE_INLINE KeyRange RangeInPage(int64_t page, int64_t begin, int64_t end) {
+  const int64_t first = page * kPageTokens;
+  return {begin > first ? static_cast<int>(begin - first) : 0,
+          end < first + kPageTokens ? static_cast<int>(end - first) : kPageTokens};
+}
+
+// What a running softmax subtracts: its highest logit, or 0 while every key is masked by an infinite bias.
+SLUICE_INLINE F32x16 SoftmaxBase(F32x16 highest) {
+  return Select(Less(F32x16::All(-kInfinity), highest), highest, F32x16::All(0.0f));
+}
+
+// Folds a page's highest logits into the running ones of sixteen heads: sets *factor, returns the new base.
+SLUICE_INLINE F32x16 AdvanceHighest(F32x16 page_highest, float* highest, float* factor) {
+  const F32x16 before = Load(highest);
+  const F32x16 now = Max(before, page_highest);
+  const F32x16 base = SoftmaxBase(now);
+  Store(highest, now);
+  Store(factor, ExpOf(before - base));
+  return base;
+}
+
+// Where the weight of (head, key) lies: heads in groups of 16, a tile of 512 floats each.
+struct Weights {
+  const float* tiles;
+  int head_stride, key_stride;
+  const float* Head(int head) const { return tiles + head / kGroup * kTile + head % kGroup * head_stride; }
+};
+
+// out[h][0, 16 * kVecs) of kHeads heads. `last` < 16: only so many lanes of the last vector exist.
+template <class T, int kHeads, int kVecs, bool kPart>
+void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const float* weight,
+                     int head_stride, int key_stride, const float* factor, float* out, int64_t out_stride,
+                     int part) {
+  F32x16 sum[kHeads][kVecs];
+  for (int h = 0; h < kHeads; ++h) {
+    for (int v = 0; v < kVecs; ++v) {
+      const float* at = out + h * out_stride + 16 * v;
+      sum[h][v] = (kPart ? LoadPart(at, part) : Load(at)) * F32x16::All(factor[h]);
+    }
+  }
+  for (int key = keys.lo; key < keys.hi; ++key) {
+    const T* row = values + key * value_stride;
+    F32x16 value[kVecs];
+    for (int v = 0; v < kVecs; ++v) value[v] = kPart ? LoadPart(row, part) : Load(row + 16 * v);
+    for (int h = 0; h < kHeads; ++h) {
+      const F32x16 w = F32x16::All(weight[h * head_stride + key * key_stride]);
+      for (int v = 0; v < kVecs; ++v) sum[h][v] = Fma(w, value[v], sum[h][v]);
+    }
+  }
+  for (int h = 0; h < kHeads; ++h) {
+    for (int v = 0; v < kVecs; ++v) {
+      float* at = out + h * out_stride + 16 * v;
+      if (kPart) {
+        StorePart(at, part, sum[h][v]);
+      } else {
+        Store(at, sum[h][v]);
+      }
+    }
+  }
+}
+
+// out[h] = out[h] * factor[h] + the page's weighted values, for every head.
+template <class T>
+void Accumulate(const T* values, int64_t value_stride, KeyRange keys, const Weights& weights,
+                const float* factor, int heads, int v_dim, float* out) {
+  const int vecs = v_dim / 16;
+  ForBlocks<kValueVecs>(vecs, [&](auto block_vecs, int vec) {
+    ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
+      AccumulateBlock<T, block_heads.value, block_vecs.value, false>(
+          values + 16 * vec, value_stride, keys, weights.Head(h), weights.head_stride, weights.key_stride,
+          factor + h, out + int64_t{h} * v_dim + 16 * vec, v_dim, 0);
+    });
+  });
+  if (v_dim % 16 == 0) return;
+  ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
+    AccumulateBlock<T, block_heads.value, 1, true>(values + 16 * vecs, value_stride, keys, weights.Head(h),
+                                                   weights.head_stride, weights.key_stride, factor + h,
+                                                   out + int64_t{h} * v_dim + 16 * vecs, v_dim, v_dim % 16);
+  });
+}
+
+// Divides by the sums, after letting the sinks into them. Sixteen heads; lanes past `heads` are ignored.
+void FinishHeads(const float* highest, const float* sum, const float* sinks, int heads, int v_dim,
+                 float* out) {
+  F32x16 total = Load(sum);
+  const F32x16 top = Load(highest);
+  F32x16 all = top;
+  if (sinks != nullptr) all = Max(all, LoadPart(sinks, heads));
+  const F32x16 base = SoftmaxBase(all);
+  const F32x16 factor = ExpOf(top - base);
+  total = total * factor;
+  if (sinks != nullptr) total = total + ExpOf(LoadPart(sinks, heads) - base);
+  const F32x16 zero = F32x16::All(0.0f);
+  float inverse[16];
+  Store(inverse, Select(Less(zero, Abs(total)), factor / total, Select(IsNan(total), total, zero)));
+  for (int h = 0; h < heads; ++h) {
+    float* row = out + int64_t{h} * v_dim;
+    Map(row, v_dim, row, [&](F32x16 v) { return v * F32x16::All(inverse[h]); });
+  }
+}
+
+// Logits of kHeads heads for vectors of 16 keys each. page: [k_dim][32]; logits: [kHeads][32].
+template <class T, int kHeads, int kVecs>
+void ScoreBlock(const T* page, const float* q, int k_dim, float* logits) {
+  F32x16 sum[kHeads][kVecs];
+  for (int h = 0; h < kHeads; ++h) {
+    for (int v = 0; v < kVecs; ++v) sum[h][v] = F32x16::All(0.0f);
+  }
+  for (int d = 0; d < k_dim; ++d) {
+    F32x16 key[kVecs];
+    for (int v = 0; v < kVecs; ++v) key[v] = Load(page + int64_t{d} * kPageTokens + 16 * v);
+    for (int h = 0; h < kHeads; ++h) {
+      const F32x16 x = F32x16::All(q[int64_t{h} * k_dim + d]);
+      for (int v = 0; v < kVecs; ++v) sum[h][v] = Fma(key[v], x, sum[h][v]);
+    }
+  }
+  for (int h = 0; h < kHeads; ++h) {
+    for (int v = 0; v < kVecs; ++v) Store(logits + h * kPageTokens + 16 * v, sum[h][v]);
+  }
+}
+
+// Caps the logits of sixteen keys, adds their bias (cut to the range, or null) and masks the keys outside.
+SLUICE_INLINE F32x16 AdjustLogits(F32x16 s, float cap, const float* bias, KeyRange keys, int first) {
+  if (cap != 0) {
+    const F32x16 limit = F32x16::All(cap);
+    s = limit * TanhOf(s / limit);
+  }
+  if (bias != nullptr) s = s + Load(bias + first);
+  if (!keys.whole()) s = Select(LaneRange(keys.lo - first, keys.hi - first), s, F32x16::All(-kInfinity));
+  return s;
+}
+
+// At most 16 heads in flight: their logits, then weights, and the state of their softmax.
+struct alignas(64) HeadGroup {
+  float weights[kTile];  // [16][32]
+  float highest[kGroup], sum[kGroup], factor[kGroup];
+  float base[kGroup], page[kGroup];  // of the current page: what is subtracted; its highest, then its sum
+};
+
+void AdjustHead(const AttendArgs& args, int head, int64_t page, KeyRange keys, float* logits,
+                float* highest) {
+  const float* bias = nullptr;
+  float cut[kPageTokens] = {};
+  if (args.bias != nullptr) {
+    bias = args.bias + head * args.bias_stride + page * kPageTokens;
+    if (!keys.whole()) {
+      for (int i = keys.lo; i < keys.hi; ++i) cut[i] = bias[i];
+      bias = cut;
+    }
+  }
+  const F32x16 low = AdjustLogits(Load(logits), args.logit_cap, bias, keys, 0);
+  const F32x16 high = AdjustLogits(Load(logits + 16), args.logit_cap, bias, keys, 16);
+  Store(logits, low);
+  Store(logits + 16, high);
+  *highest = MaxOf(Max(low, high));
+}
+
+// Logits to weights, for the group that starts at head `first`.
+void WeighPage(const AttendArgs& args, int first, int heads, int64_t page, KeyRange keys, HeadGroup& group) {
+  for (int h = 0; h < heads; ++h) {
+    AdjustHead(args, first + h, page, keys, group.weights + h * kPageTokens, &group.page[h]);
+  }
+  Store(group.base, AdvanceHighest(Load(group.page), group.highest, group.factor));
+  for (int h = 0; h < heads; ++h) {
+    float* weights = group.weights + h * kPageTokens;
+    const F32x16 base = F32x16::All(group.base[h]);
+    const F32x16 low = ExpOf(Load(weights) - base);
+    const F32x16 high = ExpOf(Load(weights + 16) - base);
+    Store(weights, low);
+    Store(weights + 16, high);
+    group.page[h] = Sum(low + high);
+  }
+  Store(group.sum, Fma(Load(group.sum), Load(group.factor), Load(group.page)));
+}
+
+template <KvType kType>
+void AttendGroup(const AttendArgs& args, int first, int heads) {
+  using T = typename KvElement<kType>::Type;
+  HeadGroup group = {};
+  Store(group.highest, F32x16::All(-kInfinity));
+  const float* q = args.q + int64_t{first} * args.k_dim;
+  float* out = args.out + int64_t{first} * args.v_dim;
+  Map(out, int64_t{heads} * args.v_dim, out, [](F32x16) { return F32x16::All(0.0f); });
+  for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
+    const KeyRange keys = RangeInPage(page, args.begin, args.end);
+    const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
+    ForBlocks<kScoreHeads>(heads, [&](auto block, int h) {
+      for (int v = 0; v < 2; v += kScoreVecs) {
+        ScoreBlock<T, block.value, kScoreVecs>(k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
+                                               group.weights + h * kPageTokens + 16 * v);
+      }
+    });
+    WeighPage(args, first, heads, page, keys, group);
+    Accumulate(reinterpret_cast<const T*>(args.v_pages[page]), args.v_dim, keys,
+               Weights{group.weights, kPageTokens, 1}, group.factor, heads, args.v_dim, out);
+  }
+  const float* sinks = args.sinks == nullptr ? nullptr : args.sinks + first;
+  FinishHeads(group.highest, group.sum, sinks, heads, args.v_dim, out);
+}
+
+template <KvType kType>
+void Attend(const AttendArgs& args) {
+  for (int first = 0; first < args.heads; first += kGroup) {
+    const int heads = args.heads - first < kGroup ? args.heads - first : kGroup;
+    AttendGroup<kType>(args, first, heads);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::kernels
