@@ -27,6 +27,9 @@ struct ActLayout {
   int64_t bytes() const { return sums_at() + Align(k / 16 * 2); }
 };
 
+// A block whose largest magnitude is below this has scale 0 and codes 0; above it, 127 / magnitude is finite.
+inline constexpr float kTinyBlock = 0x1p-119f;
+
 constexpr int BlockOf(ActType type) { return type == ActType::kQ8x32 ? 32 : 256; }
 
 // Bytes of one row, a multiple of 64.

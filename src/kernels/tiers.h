@@ -1,6 +1,7 @@
 // How the tiers fill their tables. Each function sets the entries that its tier has; a better tier overrides.
-// Files named *_avx2*.cc and *_avx512*.cc are compiled with their tier's flags: they include only intrinsics and
-// kernel headers, define everything but these functions in an anonymous namespace, and leave no weak symbol.
+// Files named *_avx2*.cc and *_avx512*.cc are compiled with their tier's flags: they include only intrinsics
+// and kernel headers, define everything but these functions in an anonymous namespace, and leave no weak
+// symbol.
 #pragma once
 
 #include "kernels/table.h"
@@ -10,6 +11,9 @@ namespace sluice::kernels {
 void FillMatmulScalar(Table& table);  // products with panels, and the quantisers of activation rows
 void FillMatmulAvx2(Table& table);
 void FillMatmulAvx512(Table& table);
+void FillActivationRowScalar(Table& table);  // called by FillMatmul*
+void FillActivationRowAvx2(Table& table);
+void FillActivationRowAvx512(Table& table);
 
 void FillElementwiseScalar(Table& table);  // every other entry: elementwise kernels and attention
 void FillElementwiseAvx2(Table& table);

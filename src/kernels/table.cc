@@ -1,0 +1,32 @@
+#include "kernels/table.h"
+
+#include "kernels/tiers.h"
+
+namespace sluice::kernels {
+namespace {
+
+Table Build(Isa isa) {
+  Table table{.isa = isa};
+  FillMatmulScalar(table);
+  FillElementwiseScalar(table);
+#if defined(SLUICE_KERNELS_X86)
+  if (isa >= Isa::kAvx2) {
+    FillMatmulAvx2(table);
+    FillElementwiseAvx2(table);
+  }
+  if (isa >= Isa::kAvx512) {
+    FillMatmulAvx512(table);
+    FillElementwiseAvx512(table);
+  }
+#endif
+  return table;
+}
+
+}  // namespace
+
+const Table& TableFor(Isa isa) {
+  static const Table tables[] = {Build(Isa::kScalar), Build(Isa::kAvx2), Build(Isa::kAvx512)};
+  return tables[static_cast<int>(isa)];
+}
+
+}  // namespace sluice::kernels
