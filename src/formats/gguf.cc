@@ -6,6 +6,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "base/arena.h"
 #include "formats/byte_reader.h"
 #include "formats/file_error.h"
 
@@ -42,8 +43,6 @@ uint64_t MinValueBytes(GgufType type) {
   }
   return 0;
 }
-
-uint64_t AlignUp(uint64_t n, uint64_t alignment) { return (n + alignment - 1) / alignment * alignment; }
 
 class Parser {
  public:
@@ -338,7 +337,7 @@ Status Parser::TypeAndSize(Tensor* tensor, const std::string& field) {
 
 // Turns offsets into the data section into offsets into the file, once they are known to tile it.
 Status Parser::Layout() {
-  const uint64_t data_start = AlignUp(reader_.position(), alignment_);
+  const uint64_t data_start = RoundUp(reader_.position(), alignment_);
   const uint64_t file_size = file_.bytes().size();
   const uint64_t data_size = file_size > data_start ? file_size - data_start : 0;
   std::vector<size_t> order(result_.tensors.size());
@@ -356,7 +355,7 @@ Status Parser::Layout() {
                              tensor.offset, data_size));
     if (tensor.offset < end)
       return Bad(info_offsets_[i], field, fmt::format("starts at {} of the data, where {} ends only at {}", tensor.offset, before, end));
-    if (tensor.offset != AlignUp(end, alignment_))
+    if (tensor.offset != static_cast<uint64_t>(RoundUp(end, alignment_)))
       return Bad(info_offsets_[i], field,
                  fmt::format("starts at {} of the data, leaving a gap after {}, which ends at {}", tensor.offset, before, end));
     end = tensor.offset + tensor.size;
