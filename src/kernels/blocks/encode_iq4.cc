@@ -28,6 +28,7 @@ struct GridIQ4 {
     return kNearest[static_cast<size_t>((std::clamp(v, -128.0f, 127.5f) + 128.0f) * 2.0f)];
   }
   static float Level(float v) { return static_cast<float>(kLevelsIQ4[Code(v)]); }
+  static Lanes Level(Lanes v) { return Lanes{Level(v[0]), Level(v[1]), Level(v[2]), Level(v[3])}; }
 };
 
 template <typename Code>

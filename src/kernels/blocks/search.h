@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "base/float16.h"
 
@@ -12,21 +13,43 @@ namespace sluice::kernels::blocks {
 
 inline constexpr float kNothing = 1e-30f;  // magnitudes below this are encoded as zero
 
-// Nearest integer, ties to even, of |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
-inline float RoundToInt(float v) {
+// Four floats in one register, on any CPU.
+using Lanes = float __attribute__((vector_size(16)));
+inline constexpr int kLanes = 4;
+
+inline Lanes LoadLanes(const float* p) {
+  Lanes v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline float Total(Lanes v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+
+// The nearest integer within [low, high]; ties to even. Adding 1.5 * 2^23 leaves the integer in the low bits.
+template <typename T>
+T ClampToInt(T v, float low, float high) {
   constexpr float kMagic = 12582912.0f;
+  const T lowest = T{} + low, highest = T{} + high;
+  v = v > lowest ? v : lowest;
+  v = v < highest ? v : highest;
   return (v + kMagic) - kMagic;
 }
 
-// As a file will hold it; saturates.
-inline float ToHalf(float v) { return F16ToFloat(FloatToF16(std::clamp(v, -65504.0f, 65504.0f))); }
+// As a file will hold it: saturates, and a number that is too small becomes the smallest one, since the
+// integers that it multiplies can make up for its size.
+inline float ToHalf(float v) {
+  const float half = F16ToFloat(FloatToF16(std::clamp(v, -65504.0f, 65504.0f)));
+  return half == 0.0f && v != 0.0f ? std::copysign(0x1p-24f, v) : half;
+}
 
 // Levels kLowest..kHighest, one apart. A grid rounds x / scale to one of its levels.
 template <int kLowest, int kHighest>
 struct IntegerGrid {
   static constexpr float kLow = kLowest, kHigh = kHighest;
   static constexpr float kSpacing = 1.0f;  // between the outermost levels
-  static float Level(float v) { return RoundToInt(std::clamp(v, kLow, kHigh)); }
+  template <typename T>                    // float or Lanes
+  static T Level(T v) {
+    return ClampToInt(v, kLow, kHigh);
+  }
 };
 
 struct ScaleSums {
@@ -35,13 +58,15 @@ struct ScaleSums {
 
 template <typename Grid>
 ScaleSums SumsAt(const float* x, const float* w, int n, float inverse_scale) {
-  ScaleSums s;
-  for (int j = 0; j < n; ++j) {
-    const float level = Grid::Level(x[j] * inverse_scale);
-    s.xq += w[j] * x[j] * level;
-    s.qq += w[j] * level * level;
+  Lanes xq = {}, qq = {};
+  for (int j = 0; j < n; j += kLanes) {
+    const Lanes value = LoadLanes(x + j);
+    const Lanes level = Grid::Level(value * inverse_scale);
+    const Lanes weighted = LoadLanes(w + j) * level;
+    xq += weighted * value;
+    qq += weighted * level;
   }
-  return s;
+  return {Total(xq), Total(qq)};
 }
 
 // The scale with x ~ scale * level. The extreme value is laid at and around either end of the grid; each

@@ -13,23 +13,37 @@ struct AffineFit {
   float scale = 0, min = 0;
 };
 
-template <int kMost>
-float CodeAt(float x, float inverse_scale, float min) {
-  return RoundToInt(std::clamp((x + min) * inverse_scale, 0.0f, static_cast<float>(kMost)));
+template <int kMost, typename T>  // float or Lanes
+T CodeAt(T x, float inverse_scale, float min) {
+  return ClampToInt((x + min) * inverse_scale, 0.0f, static_cast<float>(kMost));
+}
+
+// What does not depend on the codes.
+struct Moments {
+  float w = 0, x = 0;
+};
+inline Moments MomentsOf(const float* x, const float* w, int n) {
+  Lanes sw = {}, sx = {};
+  for (int j = 0; j < n; j += kLanes) {
+    sw += LoadLanes(w + j);
+    sx += LoadLanes(w + j) * LoadLanes(x + j);
+  }
+  return {Total(sw), Total(sx)};
 }
 
 template <int kMost>
-AffineSums AffineSumsAt(const float* x, const float* w, int n, float inverse_scale, float min) {
-  AffineSums s;
-  for (int j = 0; j < n; ++j) {
-    const float code = CodeAt<kMost>(x[j], inverse_scale, min);
-    s.w += w[j];
-    s.x += w[j] * x[j];
-    s.q += w[j] * code;
-    s.qq += w[j] * code * code;
-    s.xq += w[j] * x[j] * code;
+AffineSums AffineSumsAt(const float* x, const float* w, int n, Moments moments, float inverse_scale,
+                        float min) {
+  Lanes sq = {}, sqq = {}, sxq = {};
+  for (int j = 0; j < n; j += kLanes) {
+    const Lanes value = LoadLanes(x + j);
+    const Lanes code = CodeAt<kMost>(value, inverse_scale, min);
+    const Lanes weighted = LoadLanes(w + j) * code;
+    sq += weighted;
+    sqq += weighted * code;
+    sxq += weighted * value;
   }
-  return s;
+  return {moments.w, moments.x, Total(sq), Total(sqq), Total(sxq)};
 }
 
 // The squared error less sum of w x^2.
@@ -52,14 +66,14 @@ inline AffineFit Solve(const AffineSums& s) {
 // Stretches the range of values over the codes in several ways; each way's codes get their best scale and
 // minimum.
 template <int kMost>
-AffineFit FitAffine(const float* x, const float* w, int n) {
+AffineFit FitAffine(const float* x, const float* w, int n, Moments moments) {
   const auto [low_at, high_at] = std::minmax_element(x, x + n);
   const float low = std::min(*low_at, 0.0f), range = *high_at - low;
   if (range < kNothing) return {0.0f, -low};
   AffineFit best;
   float least = INFINITY;
   const auto attempt = [&](float inverse_scale, float min) {
-    const AffineSums sums = AffineSumsAt<kMost>(x, w, n, inverse_scale, min);
+    const AffineSums sums = AffineSumsAt<kMost>(x, w, n, moments, inverse_scale, min);
     const AffineFit fit = Solve(sums);
     const float error = ErrorOf(sums, fit);
     if (error >= least) return;
@@ -81,7 +95,8 @@ class AffineSuperblock {
   AffineSuperblock(const float* x, const float* w) : x_(x), w_(w) {
     float largest = 0.0f, largest_min = 0.0f;
     for (int i = 0; i < kSubs; ++i) {
-      wanted_[i] = FitAffine<kMost>(x + i * kSize, w + i * kSize, kSize);
+      moments_[i] = MomentsOf(x + i * kSize, w + i * kSize, kSize);
+      wanted_[i] = FitAffine<kMost>(x + i * kSize, w + i * kSize, kSize, moments_[i]);
       largest = std::max(largest, wanted_[i].scale);
       largest_min = std::max(largest_min, wanted_[i].min);
     }
@@ -137,7 +152,8 @@ class AffineSuperblock {
       for (int m = std::max(min0 - 1, 0); m <= std::min(min0 + 1, kMostScale); ++m) {
         const AffineFit fit{unit.scale * static_cast<float>(s), unit.min * static_cast<float>(m)};
         const float inverse = fit.scale > 0.0f ? 1.0f / fit.scale : 0.0f;
-        const AffineSums sums = AffineSumsAt<kMost>(x_ + i * kSize, w_ + i * kSize, kSize, inverse, fit.min);
+        const AffineSums sums =
+            AffineSumsAt<kMost>(x_ + i * kSize, w_ + i * kSize, kSize, moments_[i], inverse, fit.min);
         const float error = ErrorOf(sums, fit);
         if (error >= least) continue;
         least = error;
@@ -155,6 +171,7 @@ class AffineSuperblock {
 
   const float* x_;
   const float* w_;
+  std::array<Moments, kSubs> moments_{};
   std::array<AffineFit, kSubs> wanted_{};
   float least_ = INFINITY;
 };
