@@ -1,7 +1,6 @@
 // The families. Each is a builder (config -> Desc) and two rule tables (canonical name <- tensor name).
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string_view>
 
@@ -14,13 +13,16 @@ namespace sluice::model {
 
 // canonical <- pattern. {L} is the layer, {E} the expert. Where an expert's pattern has no {E}, the tensor is stacked
 // [experts, rows, cols] and the rule takes slice E. Several rules may name one canonical weight: the first whose
-// tensor exists is used.
+// tensor exists is used. The rule for "x" serves "x.bias" too: its tensor ends in ".bias" instead of ".weight".
 struct Rule {
   enum class Fix : uint8_t {
     kNone,
     kFirstHalf,   // rows [0, n/2): merged gate and up
     kSecondHalf,  // rows [n/2, n)
     kTranspose,   // stored [cols, rows]
+    kFusedQ,      // the rows of q in a matrix that holds q, k and v
+    kFusedK,
+    kFusedV,
   };
   std::string_view canonical;
   std::string_view pattern;
@@ -34,10 +36,14 @@ struct Family {
   std::string_view name;
   std::span<const std::string_view> hf_types;    // config.json model_type
   std::span<const std::string_view> gguf_archs;  // general.architecture; empty: no GGUF form
-  Result<Desc> (*build)(const Config& config);
+  // Where families share an architecture's name, whether this one is meant; null: always.
+  bool (*accepts)(const Config& config);
+  // Wrong values end up in config.error().
+  Desc (*build)(const Config& config);
   std::span<const Rule> hf_rules;
   std::span<const Rule> gguf_rules;
-  // Tensors that may be present and are not used: glob patterns, with {N} for the number of layers.
+  // Tensors that may be present and are not used: glob patterns ('*' is any text), with {N} for any layer number
+  // beyond the model's own.
   std::span<const std::string_view> skip;
 };
 
@@ -47,6 +53,8 @@ struct Described {
   const Family* family = nullptr;
   Desc desc;
 };
+// What `config` says, without any tensor.
+Result<Described> Describe(const Config& config);
 // Finds the family of an opened model and builds its description. An unknown architecture names the nearest ones.
 Result<Described> Describe(const formats::Checkpoint& checkpoint);
 

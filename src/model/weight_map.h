@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "base/dtype.h"
@@ -33,7 +32,7 @@ struct WeightView {
   const std::byte* data = nullptr;
   int64_t row_stride = 0;   // bytes between rows
   bool transposed = false;  // stored [cols, rows]; row_stride is then between stored rows
-  // F8E4M3 with block scales: element (r, c) is multiplied by block_scale[(r / 128) * scale_stride + c / 128].
+  // F8E4M3 with block scales (null: none): element (r, c) is multiplied by block_scale[(r / 128) * scale_stride + c / 128].
   const float* block_scale = nullptr;
   int64_t scale_stride = 0;
 
@@ -56,8 +55,17 @@ class WeightMap {
   // Buffers that views point into where the file's bytes had to be rearranged (repacked MXFP4, widened scales).
   std::byte* Own(std::vector<std::byte> bytes);
 
+  WeightMap() = default;
+  WeightMap(WeightMap&&) = default;
+  WeightMap& operator=(WeightMap&&) = default;
+  WeightMap(const WeightMap&) = delete;  // views point into owned_
+  WeightMap& operator=(const WeightMap&) = delete;
+
  private:
-  std::map<std::tuple<std::string, int, int>, WeightView, std::less<>> views_;
+  using Experts = std::vector<WeightView>;  // [expert + 1]; a view without data is absent
+  using Layers = std::vector<Experts>;      // [layer + 1]
+
+  std::map<std::string, Layers, std::less<>> views_;
   std::vector<std::string> skipped_;
   std::vector<std::vector<std::byte>> owned_;
 };

@@ -1,0 +1,79 @@
+#include "model/families/common.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace sluice::model {
+
+Desc BaseDesc(const Config& config, std::string_view family) {
+  Desc desc;
+  desc.family = family;
+  desc.dim = config.Int("hidden_size");
+  desc.vocab = config.Int("vocab_size");
+  desc.max_ctx = config.Int("max_position_embeddings");
+  const bool head_stored = config.FindTensor("lm_head.weight") != nullptr;
+  const bool tied_by_default = config.knows_tensors() && !config.from_gguf() && !head_stored;
+  desc.tied = config.Bool("tie_word_embeddings", tied_by_default);
+  desc.decoder.final_norm = RmsNorm(config);
+  return desc;
+}
+
+Norm RmsNorm(const Config& config) { return {.eps = config.Float("rms_norm_eps")}; }
+
+Act HiddenAct(const Config& config) {
+  const std::string name = config.String("hidden_act", "silu");
+  if (name == "silu" || name == "swish") return Act::kSilu;
+  if (name == "gelu") return Act::kGelu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Act::kGeluTanh;
+  if (name == "relu") return Act::kRelu;
+  config.Refuse("hidden_act", fmt::format("is \"{}\", which is not supported (silu, gelu, gelu_pytorch_tanh, relu)", name));
+  return Act::kSilu;
+}
+
+Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
+  const int heads = config.Int("num_attention_heads", {}, layer);
+  const int kv_heads = config.Int("num_key_value_heads", heads, layer);
+  if (heads % kv_heads != 0) {
+    config.Refuse("num_key_value_heads", fmt::format("is {}, which does not divide the {} heads", kv_heads, heads));
+  }
+  const int dim = config.Int("hidden_size");
+  const std::string_view size_key = config.from_gguf() ? "key_length" : "head_dim";
+  if (!config.Has(size_key) && dim % heads != 0) {
+    config.Refuse("num_attention_heads", fmt::format("is {}, which does not divide the width {}", heads, dim));
+  }
+  const int head_dim = config.Int(size_key, dim / heads);
+  const int value_dim = config.Int("value_length", head_dim);
+  if (value_dim != head_dim) {
+    config.Refuse("value_length", fmt::format("is {}, but keys have {}: not supported", value_dim, head_dim));
+  }
+  const int rope_dims = config.Int("rope_dims", head_dim);
+  if (rope_dims > head_dim || rope_dims % 2 != 0) {
+    config.Refuse(config.Has("rope_dims") ? "rope_dims" : size_key,
+                  fmt::format("makes {} rotated elements of a head with {}", rope_dims, head_dim));
+  }
+  return {.heads = heads, .kv_heads = kv_heads, .head_dim = head_dim,
+          .position = ReadRope(config, {.dims = rope_dims, .interleaved = interleaved}),
+          .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)))};
+}
+
+int ReadWindow(const Config& config) { return config.Int("sliding_window", 0); }
+
+Router ReadRouter(const Config& config, std::string_view experts_key) {
+  Router router{.experts = config.Int(experts_key), .top_k = config.Int("num_experts_per_tok")};
+  if (router.top_k > router.experts) {
+    config.Refuse("num_experts_per_tok",
+                  fmt::format("is {}, but there are only {} experts", router.top_k, router.experts));
+  }
+  return router;
+}
+
+Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(Branch::op) feed_forward) {
+  return {{.pre = norm, .op = std::move(attention)}, {.pre = norm, .op = std::move(feed_forward)}};
+}
+
+bool IsSparseLayer(const Config& config, int layer) {
+  return !config.ListHolds("mlp_only_layers", layer) && (layer + 1) % config.Int("decoder_sparse_step", 1) == 0;
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include "model/families/common.h"
+#include "model/rope.h"
+
+namespace sluice::model {
+namespace {
+
+Llama3Scaling ReadLlama3(const Config& c) {
+  const Llama3Scaling scaling{.factor = c.Float("rope_scaling.factor"),
+                              .low_freq_factor = c.Float("rope_scaling.low_freq_factor"),
+                              .high_freq_factor = c.Float("rope_scaling.high_freq_factor"),
+                              .original_ctx = c.Int("rope_scaling.original_max_position_embeddings")};
+  if (scaling.high_freq_factor < scaling.low_freq_factor) {
+    c.Refuse("rope_scaling.high_freq_factor", "is below low_freq_factor");
+  }
+  return scaling;
+}
+
+// What cos and sin are multiplied with.
+float YarnMagnitudeOf(const Config& c, float factor) {
+  if (c.Has("rope_scaling.attention_factor")) return c.Float("rope_scaling.attention_factor");
+  const float mscale = c.Float("rope_scaling.mscale", 0), all_dim = c.Float("rope_scaling.mscale_all_dim", 0);
+  if (mscale > 0 && all_dim > 0) return YarnMagnitude(factor, mscale) / YarnMagnitude(factor, all_dim);
+  return YarnMagnitude(factor, 1);
+}
+
+YarnScaling ReadYarn(const Config& c) {
+  YarnScaling scaling{.factor = c.Float("rope_scaling.factor"),
+                      .beta_fast = c.Float("rope_scaling.beta_fast", 32),
+                      .beta_slow = c.Float("rope_scaling.beta_slow", 1),
+                      .original_ctx = c.Int("rope_scaling.original_max_position_embeddings",
+                                            c.Int("max_position_embeddings")),
+                      .truncate = c.Bool("rope_scaling.truncate", true)};
+  scaling.magnitude = YarnMagnitudeOf(c, scaling.factor);
+  return scaling;
+}
+
+}  // namespace
+
+Rope ReadRope(const Config& config, const RopeOptions& options) {
+  Rope rope{.theta = config.Float("rope_theta", 1e4f), .dims = options.dims, .interleaved = options.interleaved};
+  if (rope.theta <= 1) config.Refuse("rope_theta", "is not above 1");
+  rope.file_factors = config.from_gguf() && config.FindTensor("rope_freqs.weight");
+  if (!config.Has("rope_scaling")) return rope;
+
+  const std::string_view key = config.Has("rope_scaling.rope_type") ? "rope_scaling.rope_type" : "rope_scaling.type";
+  const std::string type = config.String(key, "");
+  if (type == "default" || type == "none") return rope;
+  if (type == "linear") {
+    rope.scaling = LinearScaling{config.Float("rope_scaling.factor")};
+  } else if (type == "llama3") {
+    rope.scaling = ReadLlama3(config);
+  } else if (type == "yarn") {
+    rope.scaling = ReadYarn(config);
+  } else {
+    config.Refuse(key, fmt::format("is \"{}\", which is not supported (linear, llama3, yarn)", type));
+  }
+  return rope;
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,53 @@
+// Every golden model of the supported families is described and its weights are found.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "formats/checkpoint.h"
+#include "model/family.h"
+
+namespace sluice::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Folders under tests/golden that hold a model.
+std::vector<std::string> GoldenFolders() {
+  std::vector<std::string> folders;
+  for (const auto& entry : fs::directory_iterator(SLUICE_SOURCE_DIR "/tests/golden")) {
+    if (fs::exists(entry.path() / "golden.safetensors")) folders.push_back(entry.path().filename());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+// What a GGUF set is opened by: its first file. A Hugging Face model is its folder.
+std::string ModelPath(const std::string& folder) {
+  const fs::path path = fs::path(SLUICE_SOURCE_DIR "/tests/golden") / folder;
+  for (const char* name : {"model.gguf", "model-00001-of-00003.gguf"}) {
+    if (fs::exists(path / name)) return path / name;
+  }
+  return path;
+}
+
+class Golden : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Golden, IsDescribedAndResolved) {
+  const auto checkpoint = formats::OpenCheckpoint(ModelPath(GetParam()));
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  const auto described = Describe(*checkpoint);
+  ASSERT_TRUE(described) << described.error().message;
+  const auto weights = ResolveWeights(*checkpoint, *described);
+  ASSERT_TRUE(weights) << weights.error().message;
+  EXPECT_NE(weights->Find("embed"), nullptr);
+  EXPECT_EQ(weights->Find("head") == nullptr, described->desc.tied);
+  EXPECT_TRUE(weights->skipped().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(GoldenFolders()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace sluice::model

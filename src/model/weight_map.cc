@@ -1,0 +1,39 @@
+#include "model/weight_map.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sluice::model {
+
+const WeightView* WeightMap::Find(std::string_view canonical, int layer, int expert) const {
+  const auto it = views_.find(canonical);
+  if (it == views_.end()) return nullptr;
+  const size_t l = layer + 1, e = expert + 1;
+  if (l >= it->second.size() || e >= it->second[l].size()) return nullptr;
+  const WeightView& view = it->second[l][e];
+  return view.data ? &view : nullptr;
+}
+
+Result<const WeightView*> WeightMap::Get(std::string_view canonical, int layer, int expert) const {
+  if (const WeightView* view = Find(canonical, layer, expert)) return view;
+  std::string where;
+  if (layer != kNone) where += fmt::format(" of layer {}", layer);
+  if (expert != kNone) where += fmt::format(", expert {}", expert);
+  return Fail(ErrorCode::kBadFile, fmt::format("the model has no weight {}{}", canonical, where));
+}
+
+void WeightMap::Add(std::string canonical, int layer, int expert, WeightView view) {
+  Layers& layers = views_[std::move(canonical)];
+  const size_t l = layer + 1, e = expert + 1;
+  if (layers.size() <= l) layers.resize(l + 1);
+  if (layers[l].size() <= e) layers[l].resize(e + 1);
+  layers[l][e] = std::move(view);
+}
+
+std::byte* WeightMap::Own(std::vector<std::byte> bytes) {
+  owned_.push_back(std::move(bytes));
+  return owned_.back().data();
+}
+
+}  // namespace sluice::model

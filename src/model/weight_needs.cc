@@ -1,0 +1,133 @@
+#include "model/weight_needs.h"
+
+#include <utility>
+
+namespace sluice::model {
+namespace {
+
+class Collector {
+ public:
+  Collector(const Desc& desc, LatentForm latent) : dim_(desc.dim), latent_(latent) {
+    Matrix("embed", desc.vocab, dim_);
+    NormOf("final_norm", desc.decoder.final_norm, dim_);
+    if (!desc.tied) Matrix("head", desc.vocab, dim_);
+    AddRopeFactors(desc);
+    for (const Layer& layer : desc.decoder.layers) {
+      ++layer_;
+      for (const Branch& branch : layer) Add(branch);
+    }
+  }
+  std::vector<WeightNeed> Take() { return std::move(needs_); }
+
+ private:
+  WeightNeed& Matrix(std::string name, int64_t rows, int64_t cols) {
+    return needs_.emplace_back(WeightNeed{.canonical = std::move(name), .layer = layer_, .rows = rows, .cols = cols});
+  }
+  WeightNeed& Vector(std::string name, int64_t size) {
+    return needs_.emplace_back(
+        WeightNeed{.canonical = std::move(name), .layer = layer_, .cols = size, .vector = true});
+  }
+  void NormOf(const std::string& name, const Norm& norm, int64_t size) {
+    Vector(name, size);
+    if (norm.bias) Vector(name + ".bias", size);
+  }
+
+  void AddRopeFactors(const Desc& desc) {
+    for (const Layer& layer : desc.decoder.layers) {
+      for (const Branch& branch : layer) {
+        const auto* gqa = std::get_if<Gqa>(&branch.op);
+        const auto* mla = std::get_if<Mla>(&branch.op);
+        const Rope* rope = gqa ? std::get_if<Rope>(&gqa->position) : mla ? &mla->rope : nullptr;
+        if (rope && rope->file_factors) return void(Vector("rope_factors", rope->dims / 2));
+      }
+    }
+  }
+
+  void Add(const Branch& branch) {
+    struct PartName {
+      const char* operator()(const Gqa&) const { return "attn"; }
+      const char* operator()(const Mla&) const { return "attn"; }
+      const char* operator()(const Ffn&) const { return "ffn"; }
+      const char* operator()(const Moe&) const { return "moe"; }
+    };
+    const std::string part = std::visit(PartName{}, branch.op);
+    NormOf(part + ".norm", branch.pre, dim_);
+    std::visit([this](const auto& op) { AddOperator(op); }, branch.op);
+    if (branch.post) NormOf(part + ".post_norm", *branch.post, dim_);
+  }
+
+  void AddOperator(const Gqa& a) {
+    const int64_t q = int64_t{a.heads} * a.head_dim, kv = int64_t{a.kv_heads} * a.head_dim;
+    const struct {
+      const char* name;
+      int64_t rows, first;
+    } parts[] = {{"attn.q", q, 0}, {"attn.k", kv, q}, {"attn.v", kv, q + kv}};
+    for (const auto& part : parts) {
+      WeightNeed& weight = Matrix(part.name, part.rows, dim_);
+      weight.fused_rows = q + 2 * kv;
+      weight.first_fused_row = part.first;
+      if (!a.qkv_bias) continue;
+      WeightNeed& bias = Vector(std::string(part.name) + ".bias", part.rows);
+      bias.fused_rows = q + 2 * kv;
+      bias.first_fused_row = part.first;
+    }
+    if (a.qk_norm != Gqa::QkNorm::kNone) {
+      const bool full = a.qk_norm == Gqa::QkNorm::kFullWidth;
+      Vector("attn.q_norm", full ? q : a.head_dim);
+      Vector("attn.k_norm", full ? kv : a.head_dim);
+    }
+    Matrix("attn.o", dim_, q);
+    if (a.out_bias) Vector("attn.o.bias", dim_);
+  }
+
+  void AddOperator(const Mla& a) {
+    const int64_t q = int64_t{a.heads} * (a.nope_dim + a.rope_dim);
+    if (a.q_rank > 0) {
+      Matrix("attn.q_a", a.q_rank, dim_);
+      Vector("attn.q_a_norm", a.q_rank);
+      Matrix("attn.q_b", q, a.q_rank);
+    } else {
+      Matrix("attn.q", q, dim_);
+    }
+    Matrix("attn.kv_a", a.kv_rank + a.rope_dim, dim_);
+    Vector("attn.kv_a_norm", a.kv_rank);
+    if (latent_ == LatentForm::kJoined) {
+      Matrix("attn.kv_b", int64_t{a.heads} * (a.nope_dim + a.v_dim), a.kv_rank);
+    } else {
+      Matrix("attn.k_b", int64_t{a.heads} * a.kv_rank, a.nope_dim).heads = a.heads;
+      Matrix("attn.v_b", int64_t{a.heads} * a.v_dim, a.kv_rank).heads = a.heads;
+    }
+    Matrix("attn.o", dim_, int64_t{a.heads} * a.v_dim);
+  }
+
+  void AddFfn(const std::string& prefix, const Ffn& f, int experts) {
+    const auto add = [&](const char* name, int64_t rows, int64_t cols) {
+      Matrix(prefix + name, rows, cols).experts = experts;
+      if (f.bias) Vector(prefix + name + ".bias", rows).experts = experts;
+    };
+    if (f.gated) add("gate", f.hidden, dim_);
+    add("up", f.hidden, dim_);
+    add("down", dim_, f.hidden);
+  }
+  void AddOperator(const Ffn& f) { AddFfn("ffn.", f, 0); }
+
+  void AddOperator(const Moe& m) {
+    Matrix("moe.router", m.router.experts, dim_);
+    if (m.router.logit_bias) Vector("moe.router.bias", m.router.experts);
+    if (m.router.selection_bias) Vector("moe.selection_bias", m.router.experts);
+    AddFfn("moe.expert.", m.expert, m.router.experts);
+    if (m.shared) AddFfn("moe.shared.", *m.shared, 0);
+    if (m.shared_gate) Matrix("moe.shared_gate", 1, dim_);
+  }
+
+  const int64_t dim_;
+  const LatentForm latent_;
+  int layer_ = -1;
+  std::vector<WeightNeed> needs_;
+};
+
+}  // namespace
+
+std::vector<WeightNeed> WeightNeeds(const Desc& desc, LatentForm latent) { return Collector(desc, latent).Take(); }
+
+}  // namespace sluice::model
