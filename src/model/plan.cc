@@ -9,6 +9,20 @@
 namespace sluice::model {
 namespace {
 
+kernels::Activation ActivationOf(Act act) {
+  switch (act) {
+    case Act::kSilu:
+      return kernels::Activation::kSilu;
+    case Act::kGelu:
+      return kernels::Activation::kGelu;
+    case Act::kGeluTanh:
+      return kernels::Activation::kGeluTanh;
+    case Act::kRelu:
+      break;
+  }
+  return kernels::Activation::kRelu;
+}
+
 class Compiler {
  public:
   explicit Compiler(const Model& model) : model_(model), desc_(model.desc) {}
@@ -118,7 +132,8 @@ class Compiler {
     gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
     down_bytes = one.down.bytes();
     Use(Buffer::kHidden, hidden, acts);
-    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, acts}, gate_up_bytes);
+    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ActivationOf(ffn.act)}, gate_up_bytes);
+    if (acts != Bit(kernels::ActType::kF32)) Add(prefix_ + ".quantize", QuantizeHiddenStep{experts, shared}, 0);
     Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, branch_->scale, ToBranch()}, down_bytes);
   }
 

@@ -122,8 +122,11 @@ struct RouteStep {  // choices and weights from kRouterLogits; then tokens group
 struct GateUpStep {  // kHidden = act(gate x) * up x, for every chosen expert and the shared one
   const std::vector<FfnWeights>* experts;  // null: a dense FFN, `shared` alone
   const FfnWeights* shared;                // null: none
-  Act act;
-  ActSet acts;  // that down reads
+  kernels::Activation act;
+};
+struct QuantizeHiddenStep {  // the activation forms of kHidden that each expert's down reads
+  const std::vector<FfnWeights>* experts;
+  const FfnWeights* shared;
 };
 struct DownStep {  // sum over experts in order of weight * down(kHidden), onto kStream or kBranch
   const std::vector<FfnWeights>* experts;
@@ -139,7 +142,7 @@ struct HeadStep {  // kLogits = scale * W kFinal, capped
 
 using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep,
                             RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep, LatentAttendStep,
-                            LatentValueStep, RouteStep, GateUpStep, DownStep, HeadStep>;
+                            LatentValueStep, RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
 
 struct Step {
   std::string name;

@@ -1,0 +1,64 @@
+// Who runs a plan. A batch mixes prompt chunks and single tokens of any sequences; results for a token do not depend
+// on what else is in the batch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_team.h"
+#include "kernels/isa.h"
+#include "kv/pool.h"
+#include "model/plan.h"
+
+namespace sluice::backend {
+
+struct BatchToken {
+  int32_t id = 0;
+  int32_t position = 0;
+  int32_t sequence = 0;  // index into Batch::sequences
+  bool output = false;   // logits wanted
+};
+
+// Which experts each token chose, for every MoE layer, in the order of choice.
+struct RouterTrace {
+  struct Layer {
+    int top_k = 0;
+    std::vector<int32_t> experts;  // [tokens * top_k]
+    std::vector<float> weights;    // [tokens * top_k], what multiplies each expert's output
+  };
+  std::vector<Layer> layers;
+};
+
+struct Batch {
+  std::span<const BatchToken> tokens;                  // those of one sequence in order of position
+  std::span<const kv::PageTable* const> sequences;     // grown to hold every position
+  RouterTrace* trace = nullptr;                        // filled if not null
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual int max_tokens() const = 0;  // of a batch
+  virtual kv::Pool& pool() = 0;
+  // Refuses more than max_tokens, and ids outside the vocabulary.
+  virtual Status Forward(const Batch& batch) = 0;
+  // Of the i-th token with `output` in the last batch: [vocab].
+  virtual std::span<const float> Logits(int i) const = 0;
+  virtual const model::Plan& plan() const = 0;
+};
+
+struct CpuOptions {
+  kernels::Isa isa = kernels::Isa::kScalar;
+  int max_tokens = 512;
+  int64_t context = 4096;  // positions that the KV pool holds, over all sequences
+};
+
+// `model` and `team` must outlive the backend; one Forward at a time.
+Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options);
+
+}  // namespace sluice::backend

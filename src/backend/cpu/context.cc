@@ -1,0 +1,53 @@
+#include "backend/cpu/context.h"
+
+namespace sluice::backend::cpu {
+
+using kernels::ActType;
+using model::Buffer;
+
+Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
+  Buffers buffers;
+  const int64_t assignments = int64_t{max_tokens} * (plan.max_top_k + 1);
+  int64_t total = 0;
+  struct Place {
+    int64_t floats = 0, acts[3] = {};
+  } places[model::kBuffers];
+  for (int b = 0; b < model::kBuffers; ++b) {
+    const int64_t rows = static_cast<Buffer>(b) == Buffer::kHidden ? assignments : max_tokens;
+    buffers.float_[b].stride = RoundUp(plan.width[b], 16);
+    places[b].floats = total;
+    total += rows * buffers.float_[b].stride * 4;
+    for (ActType type : {ActType::kQ8x32, ActType::kQ8x256}) {
+      if (!(plan.acts[b] & model::Bit(type))) continue;
+      const int t = static_cast<int>(type);
+      buffers.act_[b][t].stride = kernels::ActRowBytes(type, RoundUp(plan.width[b], 256));
+      places[b].acts[t] = total;
+      total += rows * buffers.act_[b][t].stride;
+    }
+  }
+  SLUICE_TRY(buffers.arena_, Arena::Reserve(total));
+  for (int b = 0; b < model::kBuffers; ++b) {
+    buffers.float_[b].base = reinterpret_cast<float*>(buffers.arena_.data() + places[b].floats);
+    for (int t = 0; t < 3; ++t) buffers.act_[b][t].base = buffers.arena_.data() + places[b].acts[t];
+  }
+  return buffers;
+}
+
+std::byte* Worker::Area::Get(int64_t n) {
+  constexpr size_t kAlignment = 64;
+  if (bytes.size() < static_cast<size_t>(n) + kAlignment) bytes.resize(static_cast<size_t>(n) + kAlignment);
+  const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+  return bytes.data() + (kAlignment - address % kAlignment) % kAlignment;
+}
+
+float* Worker::Floats(int64_t n) { return reinterpret_cast<float*>(floats_.Get(n * 4)); }
+float* Worker::MoreFloats(int64_t n) { return reinterpret_cast<float*>(more_floats_.Get(n * 4)); }
+std::byte* Worker::Bytes(int64_t n) { return bytes_.Get(n); }
+
+void QuantizeRow(const Context& c, Buffer buffer, int64_t row, int64_t width, model::ActSet acts) {
+  for (ActType type : {ActType::kQ8x32, ActType::kQ8x256})
+    if (acts & model::Bit(type))
+      Quantize(c, type, c.buffers->Row(buffer, row), width, c.buffers->ActRow(buffer, type, row));
+}
+
+}  // namespace sluice::backend::cpu

@@ -1,0 +1,137 @@
+// What the steps of a batch share: buffers, the batch, routing results; and what each worker has for itself.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/arena.h"
+#include "kernels/table.h"
+#include "kv/pool.h"
+#include "model/plan.h"
+
+namespace sluice::backend::cpu {
+
+using kernels::kPanelRows;
+
+// Rows of one expert: assignments [first, first + count) of kHidden.
+struct ExpertGroup {
+  int32_t expert = 0;  // kShared: the expert that every token uses
+  int32_t first = 0, count = 0;
+};
+inline constexpr int32_t kShared = -1;
+
+// Float rows and their quantised forms for every buffer of a plan.
+class Buffers {
+ public:
+  static Result<Buffers> Create(const model::Plan& plan, int max_tokens);
+
+  float* Row(model::Buffer b, int64_t row) const { return float_[Index(b)].base + row * float_[Index(b)].stride; }
+  int64_t stride(model::Buffer b) const { return float_[Index(b)].stride; }
+  // The row in the form that a matrix product reads.
+  std::byte* ActRow(model::Buffer b, kernels::ActType type, int64_t row) const {
+    if (type == kernels::ActType::kF32) return reinterpret_cast<std::byte*>(Row(b, row));
+    const Acts& a = act_[Index(b)][static_cast<int>(type)];
+    return a.base + row * a.stride;
+  }
+
+ private:
+  struct Floats {
+    float* base = nullptr;
+    int64_t stride = 0;  // floats, a multiple of 16
+  };
+  struct Acts {
+    std::byte* base = nullptr;
+    int64_t stride = 0;
+  };
+  static int Index(model::Buffer b) { return static_cast<int>(b); }
+
+  Floats float_[model::kBuffers];
+  Acts act_[model::kBuffers][3];
+  Arena arena_;
+};
+
+// Tokens by expert, of the MoE layer that was routed last.
+struct Routing {
+  std::vector<int32_t> experts;  // [tokens * top_k], in the order of choice
+  std::vector<float> weights;
+  std::vector<ExpertGroup> groups;    // by rising expert; only experts that were chosen
+  std::vector<int32_t> row_token;     // [assignments] the token of a kHidden row
+  std::vector<float> row_weight;      // [assignments]
+  std::vector<int32_t> first_row;     // [experts + 1], scratch of the counting sort
+  std::atomic<int64_t> routed{0};     // tokens of this layer
+};
+
+struct Context {
+  const model::Plan* plan = nullptr;
+  const kernels::Table* kernels = nullptr;
+  kv::Pool* pool = nullptr;
+  Buffers* buffers = nullptr;
+  Routing* routing = nullptr;
+  int workers = 1;
+  const Batch* batch = nullptr;
+  std::span<const int32_t> outputs;               // tokens that want logits
+  std::vector<std::vector<float>>* rope = nullptr;  // per table: [tokens][2 * pairs], cosines then sines
+
+  int64_t tokens() const { return static_cast<int64_t>(batch->tokens.size()); }
+};
+
+// One worker's scratch; grows to what the largest step needs and stays.
+struct Worker {
+  std::vector<const std::byte*> x;
+  std::vector<float*> y;
+  std::vector<const std::byte*> key_pages, value_pages;
+
+  float* Floats(int64_t n);       // 64-byte aligned
+  float* MoreFloats(int64_t n);   // a second area
+  std::byte* Bytes(int64_t n);    // 64-byte aligned
+
+ private:
+  struct Area {
+    std::vector<std::byte> bytes;
+    std::byte* Get(int64_t n);
+  };
+  Area floats_, more_floats_, bytes_;
+};
+
+// Panels [first, last) of a step's matrices that one tile takes, so that tiles number a few times the workers.
+inline int64_t PanelsPerTile(int64_t panels, int workers) {
+  constexpr int64_t kTilesPerWorker = 16;
+  return std::max<int64_t>(1, panels / (workers * kTilesPerWorker));
+}
+inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
+
+// y = matrix x for the rows of panels [first, last). worker.x holds n activation rows; out(t, row) is where the
+// product of token t with matrix row `row` and those after it goes.
+template <typename OutFn>
+void MatmulPanels(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t first, int64_t last,
+                  int64_t n, OutFn out) {
+  constexpr int64_t kTokenBlock = 64;  // activations that stay in the cache while panels pass
+  const kernels::MatmulFn matmul = c.kernels->Matmul(m.dtype);
+  worker.y.resize(static_cast<size_t>(kTokenBlock));
+  alignas(64) float part[kTokenBlock * kPanelRows];
+  for (int64_t t0 = 0; t0 < n; t0 += kTokenBlock) {
+    const int64_t count = std::min(kTokenBlock, n - t0);
+    for (int64_t p = first; p < last; ++p) {
+      const int64_t rows = std::min<int64_t>(kPanelRows, m.rows - p * kPanelRows);
+      for (int64_t t = 0; t < count; ++t)
+        worker.y[t] = rows == kPanelRows ? out(t0 + t, p * kPanelRows) : part + t * kPanelRows;
+      matmul(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
+      if (rows == kPanelRows) continue;
+      for (int64_t t = 0; t < count; ++t)
+        std::copy_n(part + t * kPanelRows, rows, out(t0 + t, p * kPanelRows));
+    }
+  }
+}
+
+// Writes the quantised form of a float row.
+inline void Quantize(const Context& c, kernels::ActType type, const float* x, int64_t k, std::byte* out) {
+  if (type == kernels::ActType::kQ8x32) c.kernels->quantize_q8x32(x, k, out);
+  if (type == kernels::ActType::kQ8x256) c.kernels->quantize_q8x256(x, k, out);
+}
+void QuantizeRow(const Context& c, model::Buffer buffer, int64_t row, int64_t width, model::ActSet acts);
+
+}  // namespace sluice::backend::cpu

@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "backend/cpu/steps.h"
+#include "model/rope.h"
+
+namespace sluice::backend {
+namespace cpu {
+namespace {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan, Buffers buffers,
+             kv::Pool pool)
+      : options_(options),
+        vocab_(model.desc.vocab),
+        team_(team),
+        plan_(std::move(plan)),
+        buffers_(std::move(buffers)),
+        pool_(std::move(pool)),
+        workers_(static_cast<size_t>(team.size())),
+        next_tile_(plan_.steps.size()) {
+    const int64_t assignments = int64_t{options.max_tokens} * plan_.max_top_k;
+    routing_.experts.resize(assignments);
+    routing_.weights.resize(assignments);
+    routing_.row_token.resize(assignments);
+    routing_.row_weight.resize(assignments);
+    routing_.groups.reserve(plan_.max_experts);
+    routing_.first_row.resize(plan_.max_experts + 1);
+    for (const model::RopeTable& table : plan_.ropes)
+      rope_.emplace_back(table.inv_freq.size() * 2 * options.max_tokens);
+    context_.plan = &plan_;
+    context_.kernels = &kernels::TableFor(options.isa);
+    context_.pool = &pool_;
+    context_.buffers = &buffers_;
+    context_.routing = &routing_;
+    context_.workers = team.size();
+    context_.rope = &rope_;
+  }
+
+  int max_tokens() const override { return options_.max_tokens; }
+  kv::Pool& pool() override { return pool_; }
+  const model::Plan& plan() const override { return plan_; }
+
+  Status Forward(const Batch& batch) override {
+    SLUICE_CHECK_OK(Check(batch));
+    outputs_.clear();
+    for (size_t t = 0; t < batch.tokens.size(); ++t)
+      if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
+    PrepareTrace(batch);
+    context_.batch = &batch;
+    context_.outputs = outputs_;
+    for (auto& next : next_tile_) next.value.store(0, std::memory_order_relaxed);
+    auto work = [this](int worker) { RunSteps(workers_[worker]); };
+    team_.Run(work);
+    return {};
+  }
+
+  std::span<const float> Logits(int i) const override {
+    return {buffers_.Row(model::Buffer::kLogits, i), static_cast<size_t>(vocab_)};
+  }
+
+ private:
+  struct alignas(64) Counter {
+    std::atomic<int64_t> value{0};
+  };
+
+  void RunSteps(Worker& worker) {
+    for (size_t s = 0; s < plan_.steps.size(); ++s) {
+      std::visit(
+          [&](const auto& step) {
+            const int64_t tiles = TileCount(step, context_);
+            std::atomic<int64_t>& next = next_tile_[s].value;
+            for (int64_t tile = next.fetch_add(1, std::memory_order_relaxed); tile < tiles;
+                 tile = next.fetch_add(1, std::memory_order_relaxed))
+              RunTile(step, context_, worker, tile);
+          },
+          plan_.steps[s].op);
+      team_.Barrier();
+    }
+  }
+
+  Status Check(const Batch& batch) const {
+    if (static_cast<int64_t>(batch.tokens.size()) > options_.max_tokens)
+      return Fail(ErrorCode::kInternal, fmt::format("a batch of {} tokens exceeds {}", batch.tokens.size(), options_.max_tokens));
+    for (const BatchToken& token : batch.tokens) {
+      if (token.id < 0 || token.id >= vocab_)
+        return Fail(ErrorCode::kUsage, fmt::format("token id {} is outside the vocabulary of {}", token.id, vocab_));
+      if (token.position < 0 || token.position >= batch.sequences[token.sequence]->capacity())
+        return Fail(ErrorCode::kInternal, fmt::format("position {} has no KV block", token.position));
+    }
+    return {};
+  }
+
+  void PrepareTrace(const Batch& batch) const {
+    if (batch.trace == nullptr) return;
+    batch.trace->layers.assign(static_cast<size_t>(plan_.moe_layers), {});
+    for (const model::Step& step : plan_.steps) {
+      const auto* route = std::get_if<model::RouteStep>(&step.op);
+      if (route == nullptr) continue;
+      RouterTrace::Layer& layer = batch.trace->layers[route->moe];
+      layer.top_k = route->router.top_k;
+      layer.experts.resize(batch.tokens.size() * layer.top_k);
+      layer.weights.resize(batch.tokens.size() * layer.top_k);
+    }
+  }
+
+  const CpuOptions options_;
+  const int vocab_;
+  ThreadTeam& team_;
+  const model::Plan plan_;
+  Buffers buffers_;
+  kv::Pool pool_;
+  Routing routing_;
+  std::vector<std::vector<float>> rope_;
+  std::vector<Worker> workers_;
+  std::vector<Counter> next_tile_;
+  std::vector<int32_t> outputs_;
+  Context context_;
+};
+
+// F32 weights promise F32 results: then keys and values keep full precision too.
+kernels::KvType KvTypeFor(const model::Plan& plan) {
+  const auto acts = plan.acts[static_cast<int>(model::Buffer::kAttended)];
+  for (const model::Step& step : plan.steps)
+    if (const auto* o = std::get_if<model::ResidualStep>(&step.op); o != nullptr && o->matrix->dtype != DType::kF32)
+      return kernels::KvType::kF16;
+  return acts == model::Bit(kernels::ActType::kF32) ? kernels::KvType::kF32 : kernels::KvType::kF16;
+}
+
+}  // namespace
+}  // namespace cpu
+
+Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options) {
+  model::Plan plan = model::Compile(model);
+  SLUICE_TRY(cpu::Buffers buffers, cpu::Buffers::Create(plan, options.max_tokens));
+  const int64_t blocks = (options.context + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  SLUICE_TRY(kv::Pool pool, kv::Pool::Create(plan.kv_layers, cpu::KvTypeFor(plan), blocks));
+  return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers), std::move(pool));
+}
+
+}  // namespace sluice::backend

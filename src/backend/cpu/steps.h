@@ -1,0 +1,34 @@
+// One pair of overloads per step: how many tiles it has for this batch, and how one tile is run. Tiles of a step are
+// independent: workers take them in any order.
+#pragma once
+
+#include "backend/cpu/context.h"
+
+namespace sluice::backend::cpu {
+
+#define SLUICE_STEP(Type)                                         \
+  int64_t TileCount(const model::Type& step, const Context& c);  \
+  void RunTile(const model::Type& step, const Context& c, Worker& worker, int64_t tile)
+
+SLUICE_STEP(EmbedStep);
+SLUICE_STEP(CopyStep);
+SLUICE_STEP(NormStep);
+SLUICE_STEP(QuantizeStep);
+SLUICE_STEP(ProjectStep);
+SLUICE_STEP(ResidualStep);
+SLUICE_STEP(AddNormStep);
+SLUICE_STEP(HeadStep);
+SLUICE_STEP(RotateStoreStep);
+SLUICE_STEP(AttendStep);
+SLUICE_STEP(LatentStoreStep);
+SLUICE_STEP(LatentQueryStep);
+SLUICE_STEP(LatentAttendStep);
+SLUICE_STEP(LatentValueStep);
+SLUICE_STEP(RouteStep);
+SLUICE_STEP(GateUpStep);
+SLUICE_STEP(QuantizeHiddenStep);
+SLUICE_STEP(DownStep);
+
+#undef SLUICE_STEP
+
+}  // namespace sluice::backend::cpu

@@ -1,0 +1,197 @@
+// Rotation, storing keys and values, attention: grouped-query and latent (MLA).
+#include <algorithm>
+
+#include "backend/cpu/steps.h"
+#include "base/float16.h"
+
+namespace sluice::backend::cpu {
+
+using kernels::kPageTokens;
+using kernels::KvType;
+using model::Buffer;
+
+namespace {
+
+// Where a position's keys and values go.
+struct Slot {
+  int32_t block;
+  int64_t offset;  // in the page
+};
+Slot SlotOf(const Context& c, const BatchToken& token) {
+  return {c.batch->sequences[token.sequence]->blocks[token.position / kPageTokens], token.position % kPageTokens};
+}
+
+// Writes n floats to a page: element i at index first + i * step of the page's type.
+void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first, int64_t step) {
+  if (c.pool->type() == KvType::kF32) {
+    float* out = reinterpret_cast<float*>(page) + first;
+    for (int64_t i = 0; i < n; ++i) out[i * step] = x[i];
+    return;
+  }
+  auto* half = reinterpret_cast<uint16_t*>(worker.Bytes(n * 2));
+  c.kernels->f32_to_f16(x, n, half);
+  uint16_t* out = reinterpret_cast<uint16_t*>(page) + first;
+  for (int64_t i = 0; i < n; ++i) out[i * step] = half[i];
+}
+
+void Rotate(const Context& c, int rope, int64_t t, float* x) {
+  const model::RopeTable& table = c.plan->ropes[rope];
+  const int64_t pairs = static_cast<int64_t>(table.inv_freq.size());
+  const float* angles = (*c.rope)[rope].data() + t * 2 * pairs;
+  c.kernels->rope(x, angles, angles + pairs, pairs, table.interleaved);
+}
+
+// Norm, clip and rotation of the heads of one token, in place.
+void PrepareHeads(const Context& c, const model::RotateStoreStep& step, int64_t t, float* x, int heads, const float* norm) {
+  const int64_t dim = step.gqa.head_dim;
+  using QkNorm = model::Gqa::QkNorm;
+  if (step.gqa.qk_norm == QkNorm::kFullWidth) c.kernels->rms_norm(x, norm, step.gqa.qk_norm_eps, heads * dim, x);
+  if (step.gqa.clip != 0) c.kernels->clamp(step.gqa.clip, heads * dim, x);
+  for (int h = 0; h < heads; ++h) {
+    float* head = x + h * dim;
+    if (step.gqa.qk_norm == QkNorm::kPerHead) c.kernels->rms_norm(head, norm, step.gqa.qk_norm_eps, dim, head);
+    if (step.rope >= 0) Rotate(c, step.rope, t, head);
+  }
+}
+
+// Pages [first, last) of one head; the vector is indexed by page number.
+template <typename PageFn>
+void TakePages(std::vector<const std::byte*>* pages, const kv::PageTable& table, int64_t first, int64_t last, PageFn page) {
+  pages->resize(static_cast<size_t>(last));
+  for (int64_t p = first; p < last; ++p) (*pages)[p] = page(table.blocks[p]);
+}
+
+}  // namespace
+
+int64_t TileCount(const model::RotateStoreStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worker, int64_t t) {
+  const model::Gqa& gqa = step.gqa;
+  const int64_t dim = gqa.head_dim;
+  float* q = c.buffers->Row(Buffer::kQuery, t);
+  float* k = c.buffers->Row(Buffer::kKey, t);
+  float* v = c.buffers->Row(Buffer::kValue, t);
+  PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
+  PrepareHeads(c, step, t, k, gqa.kv_heads, step.k_norm);
+  c.kernels->scale(gqa.scale, gqa.heads * dim, q);
+  if (gqa.clip != 0) c.kernels->clamp(gqa.clip, gqa.kv_heads * dim, v);
+  const Slot slot = SlotOf(c, c.batch->tokens[t]);
+  for (int h = 0; h < gqa.kv_heads; ++h) {
+    StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, kPageTokens);
+    StoreKv(c, worker, v + h * dim, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
+  }
+}
+
+int64_t TileCount(const model::AttendStep& step, const Context& c) { return c.tokens() * step.gqa.kv_heads; }
+void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const model::Gqa& gqa = step.gqa;
+  // A head's tiles are neighbours, so that its keys stay in the cache from token to token.
+  const int64_t t = tile % c.tokens();
+  const int head = static_cast<int>(tile / c.tokens());
+  const BatchToken& token = c.batch->tokens[t];
+  const kv::PageTable& table = *c.batch->sequences[token.sequence];
+  const int group = gqa.heads / gqa.kv_heads;
+
+  kernels::AttendArgs args;
+  args.end = token.position + 1;
+  args.begin = gqa.window == 0 ? 0 : std::max<int64_t>(0, args.end - gqa.window);
+  const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
+  TakePages(&worker.key_pages, table, first, last, [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
+  TakePages(&worker.value_pages, table, first, last, [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
+  args.q = c.buffers->Row(Buffer::kQuery, t) + head * group * gqa.head_dim;
+  args.heads = group;
+  args.k_dim = args.v_dim = gqa.head_dim;
+  args.k_pages = worker.key_pages.data();
+  args.v_pages = worker.value_pages.data();
+  args.logit_cap = gqa.logit_cap;
+  args.out = c.buffers->Row(Buffer::kAttended, t) + head * group * gqa.head_dim;
+  (c.pool->type() == KvType::kF32 ? c.kernels->attend_f32 : c.kernels->attend_f16)(args);
+}
+
+int64_t TileCount(const model::LatentStoreStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::LatentStoreStep& step, const Context& c, Worker& worker, int64_t t) {
+  const model::Mla& mla = step.mla;
+  float* row = c.buffers->Row(Buffer::kLatentRow, t);
+  c.kernels->rms_norm(row, step.norm, mla.latent_norm_eps, mla.kv_rank, row);
+  if (step.rope >= 0) Rotate(c, step.rope, t, row + mla.kv_rank);
+  const int64_t width = mla.kv_rank + mla.rope_dim;
+  const Slot slot = SlotOf(c, c.batch->tokens[t]);
+  StoreKv(c, worker, row, width, c.pool->KeyPage(slot.block, step.layer, 0), slot.offset * width, 1);
+  float* q = c.buffers->Row(Buffer::kQuery, t);
+  for (int h = 0; h < mla.heads && step.rope >= 0; ++h)
+    Rotate(c, step.rope, t, q + h * (mla.nope_dim + mla.rope_dim) + mla.nope_dim);
+}
+
+namespace {
+
+// worker.x = n copies of float rows of length k, aligned, in the form that `type` asks for.
+template <typename RowFn>
+void TakeCopies(const Context& c, Worker& worker, kernels::ActType type, int64_t k, int64_t n, RowFn row) {
+  const int64_t bytes = kernels::ActRowBytes(type, k);
+  std::byte* rows = worker.Bytes(n * bytes);
+  worker.x.resize(static_cast<size_t>(n));
+  for (int64_t t = 0; t < n; ++t) {
+    std::byte* out = rows + t * bytes;
+    if (type == kernels::ActType::kF32) {
+      std::copy_n(row(t), k, reinterpret_cast<float*>(out));
+    } else {
+      Quantize(c, type, row(t), k, out);
+    }
+    worker.x[t] = out;
+  }
+}
+
+}  // namespace
+
+int64_t TileCount(const model::LatentQueryStep& step, const Context&) { return step.mla.heads; }
+void RunTile(const model::LatentQueryStep& step, const Context& c, Worker& worker, int64_t h) {
+  const model::Mla& mla = step.mla;
+  const model::PackedMatrix& k_b = (*step.k_b)[h];
+  const int64_t width = mla.kv_rank + mla.rope_dim;
+  const auto query = [&](int64_t t) { return c.buffers->Row(Buffer::kQuery, t) + h * (mla.nope_dim + mla.rope_dim); };
+  const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLatentQuery, t) + h * width + row; };
+  TakeCopies(c, worker, k_b.activations, mla.nope_dim, c.tokens(), query);
+  MatmulPanels(c, worker, k_b, 0, k_b.panels(), c.tokens(), out);
+  for (int64_t t = 0; t < c.tokens(); ++t) {
+    std::copy_n(query(t) + mla.nope_dim, mla.rope_dim, out(t, mla.kv_rank));
+    c.kernels->scale(mla.scale, width, out(t, 0));
+  }
+}
+
+namespace {
+constexpr int kLatentHeads = 16;  // heads per tile: what the kernel holds in one register
+}
+
+int64_t TileCount(const model::LatentAttendStep& step, const Context& c) {
+  return c.tokens() * ((step.mla.heads + kLatentHeads - 1) / kLatentHeads);
+}
+void RunTile(const model::LatentAttendStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const model::Mla& mla = step.mla;
+  const int64_t t = tile % c.tokens();
+  const int first_head = static_cast<int>(tile / c.tokens()) * kLatentHeads;
+  const BatchToken& token = c.batch->tokens[t];
+  kernels::AttendLatentArgs args;
+  args.end = token.position + 1;
+  const int64_t pages = (args.end + kPageTokens - 1) / kPageTokens;
+  TakePages(&worker.key_pages, *c.batch->sequences[token.sequence], 0, pages,
+            [&](int32_t b) { return c.pool->KeyPage(b, step.layer, 0); });
+  args.k_dim = mla.kv_rank + mla.rope_dim;
+  args.v_dim = mla.kv_rank;
+  args.heads = std::min(kLatentHeads, mla.heads - first_head);
+  args.q = c.buffers->Row(Buffer::kLatentQuery, t) + first_head * args.k_dim;
+  args.pages = worker.key_pages.data();
+  args.out = c.buffers->Row(Buffer::kLatentOut, t) + first_head * args.v_dim;
+  args.scratch = worker.Floats(kernels::AttendLatentScratch(args.heads, args.k_dim, args.v_dim));
+  (c.pool->type() == KvType::kF32 ? c.kernels->attend_latent_f32 : c.kernels->attend_latent_f16)(args);
+}
+
+int64_t TileCount(const model::LatentValueStep& step, const Context&) { return step.mla.heads; }
+void RunTile(const model::LatentValueStep& step, const Context& c, Worker& worker, int64_t h) {
+  const model::Mla& mla = step.mla;
+  const model::PackedMatrix& v_b = (*step.v_b)[h];
+  TakeCopies(c, worker, v_b.activations, mla.kv_rank, c.tokens(),
+             [&](int64_t t) { return c.buffers->Row(Buffer::kLatentOut, t) + h * mla.kv_rank; });
+  MatmulPanels(c, worker, v_b, 0, v_b.panels(), c.tokens(),
+               [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kAttended, t) + h * mla.v_dim + row; });
+}
+
+}  // namespace sluice::backend::cpu

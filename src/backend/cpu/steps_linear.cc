@@ -1,0 +1,152 @@
+// Embedding, norms, projections, head.
+#include <algorithm>
+#include <cmath>
+
+#include "backend/cpu/steps.h"
+#include "kernels/math.h"
+
+namespace sluice::backend::cpu {
+
+using model::Buffer;
+
+namespace {
+
+void Normalize(const Context& c, const model::Norm& norm, const model::NormWeights& w, const float* in, int64_t n, float* out) {
+  if (norm.kind == model::Norm::Kind::kRms) {
+    c.kernels->rms_norm(in, w.weight, norm.eps, n, out);
+  } else {
+    c.kernels->layer_norm(in, w.weight, w.bias, norm.eps, n, out);
+  }
+}
+
+// worker.x = the rows [0, n) of a buffer, as `m` reads them.
+void TakeRows(const Context& c, Worker& worker, Buffer in, const model::PackedMatrix& m, int64_t n) {
+  worker.x.resize(static_cast<size_t>(n));
+  for (int64_t t = 0; t < n; ++t) worker.x[t] = c.buffers->ActRow(in, m.activations, t);
+}
+
+}  // namespace
+
+int64_t TileCount(const model::EmbedStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::EmbedStep& step, const Context& c, Worker&, int64_t t) {
+  const BatchToken& token = c.batch->tokens[t];
+  float* row = c.buffers->Row(Buffer::kStream, t);
+  kernels::DecodePanelRow(step.table->dtype, step.table->Panel(token.id / kPanelRows), step.table->cols,
+                          token.id % kPanelRows, row);
+  if (step.scale != 1) c.kernels->scale(step.scale, step.table->cols, row);
+  for (size_t r = 0; r < c.plan->ropes.size(); ++r) {
+    const model::RopeTable& table = c.plan->ropes[r];
+    const int64_t pairs = static_cast<int64_t>(table.inv_freq.size());
+    float* angles = (*c.rope)[r].data() + t * 2 * pairs;
+    for (int64_t i = 0; i < pairs; ++i) {
+      const double angle = static_cast<double>(token.position) * table.inv_freq[i];
+      angles[i] = static_cast<float>(std::cos(angle) * table.magnitude);
+      angles[pairs + i] = static_cast<float>(std::sin(angle) * table.magnitude);
+    }
+  }
+}
+
+int64_t TileCount(const model::CopyStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::CopyStep&, const Context& c, Worker&, int64_t t) {
+  std::copy_n(c.buffers->Row(Buffer::kStream, t), c.plan->width[static_cast<int>(Buffer::kStream)],
+              c.buffers->Row(Buffer::kLayerInput, t));
+}
+
+int64_t TileCount(const model::NormStep& step, const Context& c) {
+  return step.outputs_only ? static_cast<int64_t>(c.outputs.size()) : c.tokens();
+}
+void RunTile(const model::NormStep& step, const Context& c, Worker&, int64_t t) {
+  const float* in = c.buffers->Row(step.in, step.outputs_only ? c.outputs[t] : t);
+  Normalize(c, step.norm, step.weights, in, step.width, c.buffers->Row(step.out, t));
+  QuantizeRow(c, step.out, t, step.width, step.acts);
+}
+
+int64_t TileCount(const model::QuantizeStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::QuantizeStep& step, const Context& c, Worker&, int64_t t) {
+  QuantizeRow(c, step.buffer, t, step.width, step.acts);
+}
+
+namespace {
+int64_t PanelsOf(const model::ProjectStep& step) {
+  int64_t panels = 0;
+  for (const auto& part : step.parts) panels += part.matrix->panels();
+  return panels;
+}
+}  // namespace
+
+int64_t TileCount(const model::ProjectStep& step, const Context& c) {
+  const int64_t panels = PanelsOf(step);
+  return Tiles(panels, PanelsPerTile(panels, c.workers));
+}
+void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c.workers);
+  int64_t part_first = 0;  // panels are counted over all parts
+  for (const auto& part : step.parts) {
+    const model::PackedMatrix& m = *part.matrix;
+    const int64_t begin = std::clamp<int64_t>(tile * per_tile - part_first, 0, m.panels());
+    const int64_t end = std::clamp<int64_t>((tile + 1) * per_tile - part_first, 0, m.panels());
+    part_first += m.panels();
+    if (begin == end) continue;
+    TakeRows(c, worker, step.in, m, c.tokens());
+    MatmulPanels(c, worker, m, begin, end, c.tokens(),
+                 [&](int64_t t, int64_t row) { return c.buffers->Row(part.out, t) + row; });
+    if (part.bias == nullptr) continue;
+    const int64_t row0 = begin * kPanelRows, rows = std::min(end * kPanelRows, m.rows) - row0;
+    for (int64_t t = 0; t < c.tokens(); ++t)
+      c.kernels->axpy(1.0f, part.bias + row0, rows, c.buffers->Row(part.out, t) + row0);
+  }
+}
+
+int64_t TileCount(const model::ResidualStep& step, const Context& c) {
+  return Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
+}
+void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const model::PackedMatrix& m = *step.matrix;
+  const int64_t per_tile = PanelsPerTile(m.panels(), c.workers);
+  const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
+  const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
+  const int64_t width = (last - first) * kPanelRows;
+  float* product = worker.Floats(c.tokens() * width);
+  TakeRows(c, worker, step.in, m, c.tokens());
+  MatmulPanels(c, worker, m, first, last, c.tokens(),
+               [&](int64_t t, int64_t row) { return product + t * width + row - row0; });
+  for (int64_t t = 0; t < c.tokens(); ++t) {
+    float* y = product + t * width;
+    if (step.bias != nullptr) c.kernels->axpy(1.0f, step.bias + row0, rows, y);
+    if (step.to_branch) {
+      std::copy_n(y, rows, c.buffers->Row(Buffer::kBranch, t) + row0);
+    } else {
+      c.kernels->axpy(step.scale, y, rows, c.buffers->Row(Buffer::kStream, t) + row0);
+    }
+  }
+}
+
+int64_t TileCount(const model::AddNormStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::AddNormStep& step, const Context& c, Worker& worker, int64_t t) {
+  const int64_t width = c.plan->width[static_cast<int>(Buffer::kStream)];
+  float* normed = worker.Floats(width);
+  Normalize(c, step.norm, step.weights, c.buffers->Row(Buffer::kBranch, t), width, normed);
+  c.kernels->axpy(step.scale, normed, width, c.buffers->Row(Buffer::kStream, t));
+}
+
+int64_t TileCount(const model::HeadStep& step, const Context& c) {
+  return c.outputs.empty() ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
+}
+void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const model::PackedMatrix& m = *step.matrix;
+  const int64_t per_tile = PanelsPerTile(m.panels(), c.workers);
+  const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
+  const int64_t n = static_cast<int64_t>(c.outputs.size());
+  TakeRows(c, worker, Buffer::kFinal, m, n);
+  MatmulPanels(c, worker, m, first, last, n,
+               [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; });
+  const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
+  for (int64_t t = 0; t < n; ++t) {
+    float* logits = c.buffers->Row(Buffer::kLogits, t) + row0;
+    if (step.scale != 1) c.kernels->scale(step.scale, rows, logits);
+    if (step.logit_cap != 0)
+      for (int64_t i = 0; i < rows; ++i) logits[i] = step.logit_cap * kernels::Tanh(logits[i] / step.logit_cap);
+  }
+}
+
+}  // namespace sluice::backend::cpu

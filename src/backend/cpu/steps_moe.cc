@@ -1,0 +1,179 @@
+// Routing and experts. Tokens are sorted by expert; each expert's rows are one small matrix product; tiles of all
+// experts form one list, so that an unbalanced router leaves no worker idle.
+#include <algorithm>
+
+#include "backend/cpu/router.h"
+#include "backend/cpu/steps.h"
+#include "kernels/math.h"
+
+namespace sluice::backend::cpu {
+
+using model::Buffer;
+using model::FfnWeights;
+
+namespace {
+
+// Sorts the assignments of a layer by expert, keeping tokens in order (a counting sort).
+void GroupByExpert(const model::Router& router, const Context& c) {
+  Routing& r = *c.routing;
+  const int64_t assignments = c.tokens() * router.top_k;
+  std::vector<int32_t>& first = r.first_row;
+  std::fill_n(first.begin(), router.experts + 1, 0);
+  for (int64_t a = 0; a < assignments; ++a) ++first[r.experts[a] + 1];
+  r.groups.clear();
+  for (int e = 0; e < router.experts; ++e) {
+    if (first[e + 1] > 0) r.groups.push_back({e, first[e], first[e + 1]});
+    first[e + 1] += first[e];
+  }
+  for (int64_t a = 0; a < assignments; ++a) {
+    const int32_t row = first[r.experts[a]]++;
+    r.row_token[row] = static_cast<int32_t>(a / router.top_k);
+    r.row_weight[row] = r.weights[a];
+  }
+}
+
+// Every group of a step, the shared expert's last: its rows follow the routed ones, one per token.
+template <typename Step, typename Visit>
+void ForEachGroup(const Step& step, const Context& c, Visit visit) {
+  int32_t rows = 0;
+  if (step.experts != nullptr)
+    for (const ExpertGroup& g : c.routing->groups) {
+      visit(g, (*step.experts)[g.expert]);
+      rows = g.first + g.count;
+    }
+  if (step.shared != nullptr) visit(ExpertGroup{kShared, rows, static_cast<int32_t>(c.tokens())}, *step.shared);
+}
+
+int32_t TokenOf(const Context& c, const ExpertGroup& g, int32_t i) {
+  return g.expert == kShared ? i : c.routing->row_token[g.first + i];
+}
+
+// Tiles of gate_up: each expert's panels are cut alike.
+struct GateUpTiling {
+  int64_t per_tile = 1, tiles = 0;
+};
+GateUpTiling TilingOf(const model::GateUpStep& step, const Context& c) {
+  int64_t panels = 0;
+  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { panels += w.up.panels(); });
+  GateUpTiling tiling{PanelsPerTile(panels, c.workers)};
+  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { tiling.tiles += Tiles(w.up.panels(), tiling.per_tile); });
+  return tiling;
+}
+
+// worker.x = the normed rows of a group's tokens.
+void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, kernels::ActType type) {
+  worker.x.resize(static_cast<size_t>(g.count));
+  for (int32_t i = 0; i < g.count; ++i) worker.x[i] = c.buffers->ActRow(Buffer::kNormed, type, TokenOf(c, g, i));
+}
+
+void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worker, const ExpertGroup& g,
+                  const FfnWeights& w, int64_t first, int64_t last) {
+  const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, w.up.rows) - row0;
+  const int64_t width = (last - first) * kPanelRows;
+  float* up = worker.Floats(g.count * width);
+  float* gate = worker.MoreFloats(g.count * width);
+  const auto product = [&](const model::PackedMatrix& m, float* out) {
+    TakeTokens(c, worker, g, m.activations);
+    MatmulPanels(c, worker, m, first, last, g.count,
+                 [&](int64_t t, int64_t row) { return out + t * width + row - row0; });
+  };
+  product(w.up, up);
+  if (w.gate) product(w.gate, gate);
+  for (int32_t i = 0; i < g.count; ++i) {
+    float* hidden = c.buffers->Row(Buffer::kHidden, g.first + i) + row0;
+    if (w.gate) {
+      c.kernels->glu(step.act, gate + i * width, up + i * width, rows, hidden);
+    } else {
+      c.kernels->glu(step.act, up + i * width, nullptr, rows, hidden);
+    }
+  }
+}
+
+}  // namespace
+
+int64_t TileCount(const model::RouteStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int64_t t) {
+  const model::Router& router = step.router;
+  Routing& r = *c.routing;
+  float* logits = c.buffers->Row(Buffer::kRouterLogits, t);
+  if (step.logit_bias != nullptr) c.kernels->axpy(1.0f, step.logit_bias, router.experts, logits);
+  int32_t* experts = r.experts.data() + t * router.top_k;
+  float* weights = r.weights.data() + t * router.top_k;
+  SelectExperts(router, *c.kernels, step.selection_bias, logits, worker.Floats(router.experts), experts, weights);
+  if (c.batch->trace != nullptr) {
+    RouterTrace::Layer& layer = c.batch->trace->layers[step.moe];
+    std::copy_n(experts, router.top_k, layer.experts.begin() + t * router.top_k);
+    std::copy_n(weights, router.top_k, layer.weights.begin() + t * router.top_k);
+  }
+  // Whoever routes the last token sorts them all.
+  if (r.routed.fetch_add(1, std::memory_order_acq_rel) + 1 == c.tokens()) {
+    r.routed.store(0, std::memory_order_relaxed);
+    GroupByExpert(router, c);
+  }
+}
+
+int64_t TileCount(const model::GateUpStep& step, const Context& c) { return TilingOf(step, c).tiles; }
+void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const int64_t per_tile = TilingOf(step, c).per_tile;
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    const int64_t tiles = Tiles(w.up.panels(), per_tile);
+    if (tile >= 0 && tile < tiles)
+      GateUpPanels(step, c, worker, g, w, tile * per_tile, std::min((tile + 1) * per_tile, w.up.panels()));
+    tile -= tiles;
+  });
+}
+
+int64_t TileCount(const model::QuantizeHiddenStep& step, const Context& c) {
+  int64_t rows = 0;
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) { rows += g.count; });
+  return rows;
+}
+void RunTile(const model::QuantizeHiddenStep& step, const Context& c, Worker&, int64_t row) {
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    if (row >= g.first && row < g.first + g.count)
+      QuantizeRow(c, Buffer::kHidden, row, w.down.cols, model::Bit(w.down.activations));
+  });
+}
+
+namespace {
+int64_t OutputPanels(const model::DownStep& step) {
+  return step.experts != nullptr ? step.experts->front().down.panels() : step.shared->down.panels();
+}
+}  // namespace
+
+int64_t TileCount(const model::DownStep& step, const Context& c) {
+  return Tiles(OutputPanels(step), PanelsPerTile(OutputPanels(step), c.workers));
+}
+void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const int64_t panels = OutputPanels(step), per_tile = PanelsPerTile(panels, c.workers);
+  const int64_t first = tile * per_tile, last = std::min(first + per_tile, panels);
+  const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
+  const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
+  const int64_t width = (last - first) * kPanelRows;
+  float* sum = worker.MoreFloats(c.tokens() * width);
+  std::fill_n(sum, c.tokens() * width, 0.0f);
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    worker.x.resize(static_cast<size_t>(g.count));
+    for (int32_t i = 0; i < g.count; ++i)
+      worker.x[i] = c.buffers->ActRow(Buffer::kHidden, w.down.activations, g.first + i);
+    float* product = worker.Floats(g.count * width);
+    MatmulPanels(c, worker, w.down, first, last, g.count,
+                 [&](int64_t t, int64_t row) { return product + t * width + row - row0; });
+    for (int32_t i = 0; i < g.count; ++i) {
+      const int32_t t = TokenOf(c, g, i);
+      float weight = 1;
+      if (g.expert != kShared) weight = c.routing->row_weight[g.first + i];
+      else if (step.shared_gate) weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
+      c.kernels->axpy(weight, product + i * width, rows, sum + t * width);
+    }
+  });
+  for (int64_t t = 0; t < c.tokens(); ++t) {
+    if (step.to_branch) {
+      std::copy_n(sum + t * width, rows, c.buffers->Row(Buffer::kBranch, t) + row0);
+    } else {
+      c.kernels->axpy(step.scale, sum + t * width, rows, c.buffers->Row(Buffer::kStream, t) + row0);
+    }
+  }
+}
+
+}  // namespace sluice::backend::cpu
