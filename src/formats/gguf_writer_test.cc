@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <filesystem>
-#include <numeric>
 
+#include "base/temporary_directory.h"
 #include "formats/checkpoint.h"
 
 namespace sluice::formats {
@@ -18,16 +17,9 @@ namespace fs = std::filesystem;
 
 class GgufWriterTest : public testing::Test {
  protected:
-  GgufWriterTest() {
-    std::string name = (fs::temp_directory_path() / "sluice-writer-XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~GgufWriterTest() override { fs::remove_all(directory_); }
+  std::string Path() const { return directory_ / "out.gguf"; }
 
-  std::string Path() const { return (directory_ / "out.gguf").string(); }
-  size_t FilesLeft() const { return std::distance(fs::directory_iterator(directory_), fs::directory_iterator()); }
-
-  fs::path directory_;
+  TemporaryDirectory directory_;
 };
 
 std::vector<std::byte> Counting(size_t n) {
@@ -109,7 +101,7 @@ TEST_F(GgufWriterTest, ReadsBackWhatWasWritten) {
     EXPECT_FALSE(fs::exists(Path())) << "seen before it is whole";
     ASSERT_OK(writer.Finish());
     EXPECT_EQ(fs::file_size(Path()), writer.FileSize());
-    EXPECT_EQ(FilesLeft(), 1u);
+    EXPECT_EQ(directory_.FileCount(), 1u);
 
     const auto checkpoint = OpenCheckpoint(Path());
     ASSERT_TRUE(checkpoint) << checkpoint.error().message;
@@ -176,9 +168,9 @@ TEST_F(GgufWriterTest, NothingIsLeftOfAnUnfinishedFile) {
     const auto finished = writer.Finish();
     ASSERT_FALSE(finished);
     EXPECT_NE(finished.error().message.find("b has 0 of 16 bytes"), std::string::npos) << finished.error().message;
-    EXPECT_EQ(FilesLeft(), 1u) << "the temporary file";
+    EXPECT_EQ(directory_.FileCount(), 1u) << "the temporary file";
   }
-  EXPECT_EQ(FilesLeft(), 0u);
+  EXPECT_EQ(directory_.FileCount(), 0u);
 }
 
 TEST_F(GgufWriterTest, FullDiskIsToldWithNumbersAndLeavesNothing) {
@@ -201,7 +193,7 @@ TEST_F(GgufWriterTest, FullDiskIsToldWithNumbersAndLeavesNothing) {
   EXPECT_EQ(status.error().code, ErrorCode::kIo);
   EXPECT_NE(status.error().message.find("of 4000"), std::string::npos) << status.error().message;
   EXPECT_NE(status.error().message.find("bytes are free"), std::string::npos) << status.error().message;
-  EXPECT_EQ(FilesLeft(), 0u);
+  EXPECT_EQ(directory_.FileCount(), 0u);
 }
 
 TEST_F(GgufWriterTest, KeepsTheOldFileUntilTheNewOneIsWhole) {
@@ -224,10 +216,10 @@ TEST_F(GgufWriterTest, KeepsTheOldFileUntilTheNewOneIsWhole) {
 
 TEST_F(GgufWriterTest, NamesADirectoryThatIsNotThere) {
   GgufWriter writer;
-  const Status status = writer.Open((directory_ / "absent/out.gguf").string());
+  const Status status = writer.Open(directory_ / "absent/out.gguf");
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kCantCreate);
-  EXPECT_EQ(GgufWriter().Open(directory_.string()).error().code, ErrorCode::kCantCreate);
+  EXPECT_EQ(GgufWriter().Open(directory_.path().string()).error().code, ErrorCode::kCantCreate);
 }
 
 }  // namespace
