@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "kernels/elementwise_kernels.h"
 #include "kernels/table.h"
 
 namespace sluice::kernels {

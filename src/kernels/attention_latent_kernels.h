@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/attention_kernels.h"
 #include "kernels/table.h"
 
 namespace sluice::kernels {

@@ -1,9 +1,9 @@
-#include "kernels/tiers.h"
 #include "kernels/vec_scalar.h"
-// After the vectors, which they are written in.
+// The vectors come first: everything below is written in them.
 #include "kernels/attention_kernels.h"
 #include "kernels/attention_latent_kernels.h"
 #include "kernels/elementwise_kernels.h"
+#include "kernels/tiers.h"
 
 namespace sluice::kernels {
 

@@ -1,0 +1,15 @@
+#include "kernels/vec_avx2.h"
+// The vectors come first: everything below is written in them.
+#include "kernels/attention_kernels.h"
+#include "kernels/attention_latent_kernels.h"
+#include "kernels/elementwise_kernels.h"
+#include "kernels/tiers.h"
+
+namespace sluice::kernels {
+
+void FillElementwiseAvx2(Table& table) {
+  FillElementwise(table);
+  FillAttention(table);
+}
+
+}  // namespace sluice::kernels
