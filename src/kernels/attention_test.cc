@@ -1,0 +1,311 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <random>
+
+#include "base/float16.h"
+#include "kernels/guarded_buffer.h"
+#include "kernels/table.h"
+
+namespace sluice::kernels {
+namespace {
+
+using Row = std::vector<float>;
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+struct Shape {
+  int heads, k_dim, v_dim;
+  int64_t begin, end;
+  bool sinks = false, bias = false;
+  float cap = 0;
+};
+
+// Pages of one kind, each at the end of readable memory. Halves hold the floats exactly: these are rounded
+// first.
+class Pages {
+ public:
+  Pages(KvType type, const std::vector<Row>& pages) {
+    for (const Row& page : pages) {
+      if (type == KvType::kF32) {
+        floats_.push_back(std::make_unique<GuardedBuffer<float>>(page));
+        at_.push_back(reinterpret_cast<const std::byte*>(floats_.back()->data()));
+        continue;
+      }
+      std::vector<uint16_t> halves(page.size());
+      std::ranges::transform(page, halves.begin(), FloatToF16);
+      halves_.push_back(std::make_unique<GuardedBuffer<uint16_t>>(halves));
+      at_.push_back(reinterpret_cast<const std::byte*>(halves_.back()->data()));
+    }
+  }
+  const std::byte* const* data() const { return at_.data(); }
+
+ private:
+  std::vector<std::unique_ptr<GuardedBuffer<float>>> floats_;
+  std::vector<std::unique_ptr<GuardedBuffer<uint16_t>>> halves_;
+  std::vector<const std::byte*> at_;
+};
+
+// Queries, keys and values as rows, and as pages. Positions outside [begin, end) hold NaN.
+struct Problem {
+  Problem(const Shape& s, uint32_t seed) : shape(s) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    const auto fill = [&](int64_t n, float spread) {
+      Row row(static_cast<size_t>(n));
+      for (float& x : row) x = F16ToFloat(FloatToF16(spread * normal(random)));
+      return row;
+    };
+    q = fill(int64_t{s.heads} * s.k_dim, 2.0f / std::sqrt(static_cast<float>(s.k_dim)));
+    keys = fill(s.end * s.k_dim, 1.0f);
+    values = fill(s.end * s.v_dim, 1.0f);
+    sinks = fill(s.heads, 2.0f);
+    bias = fill(s.heads * s.end, 1.0f);
+    const int64_t pages = (s.end + kPageTokens - 1) / kPageTokens;
+    k_pages.assign(static_cast<size_t>(pages), Row(static_cast<size_t>(kPageTokens) * s.k_dim, NAN));
+    v_pages.assign(static_cast<size_t>(pages), Row(static_cast<size_t>(kPageTokens) * s.v_dim, NAN));
+    rows.assign(static_cast<size_t>(pages), Row(static_cast<size_t>(kPageTokens) * s.k_dim, NAN));
+    for (int64_t j = s.begin; j < s.end; ++j) {
+      const int64_t slot = j % kPageTokens;
+      Row& k = k_pages[static_cast<size_t>(j / kPageTokens)];
+      for (int d = 0; d < s.k_dim; ++d) {
+        k[static_cast<size_t>(d * kPageTokens + slot)] = Key(j, d);
+        rows[static_cast<size_t>(j / kPageTokens)][static_cast<size_t>(slot * s.k_dim + d)] = Key(j, d);
+      }
+      for (int d = 0; d < s.v_dim; ++d) {
+        v_pages[static_cast<size_t>(j / kPageTokens)][static_cast<size_t>(slot * s.v_dim + d)] = Value(j, d);
+      }
+    }
+  }
+  float Key(int64_t j, int d) const { return keys[static_cast<size_t>(j * shape.k_dim + d)]; }
+  float Value(int64_t j, int d) const { return values[static_cast<size_t>(j * shape.v_dim + d)]; }
+
+  Shape shape;
+  Row q, keys, values, sinks, bias;
+  std::vector<Row> k_pages, v_pages, rows;  // rows: the latent form, [32][k_dim]
+};
+
+// Heads [first, first + heads) of the problem; every operand guarded.
+Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1) {
+  const Shape& s = p.shape;
+  if (heads < 0) heads = s.heads;
+  const Pages k(type, p.k_pages), v(type, p.v_pages);
+  const auto part = [&](const Row& row, int64_t width) {
+    return Row(row.begin() + first * width, row.begin() + (first + heads) * width);
+  };
+  GuardedBuffer<float> q(part(p.q, s.k_dim)), sinks(part(p.sinks, 1)), bias(part(p.bias, s.end));
+  GuardedBuffer<float> out(static_cast<size_t>(heads) * s.v_dim);
+  AttendArgs args;
+  args.q = q.data();
+  args.heads = heads;
+  args.k_dim = s.k_dim;
+  args.v_dim = s.v_dim;
+  args.k_pages = k.data();
+  args.v_pages = v.data();
+  args.begin = s.begin;
+  args.end = s.end;
+  args.logit_cap = s.cap;
+  args.sinks = s.sinks ? sinks.data() : nullptr;
+  args.bias = s.bias ? bias.data() : nullptr;
+  args.bias_stride = s.end;
+  args.out = out.data();
+  (type == KvType::kF32 ? TableFor(isa).attend_f32 : TableFor(isa).attend_f16)(args);
+  EXPECT_TRUE(out.UntouchedBefore());
+  return out.values();
+}
+
+Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1) {
+  const Shape& s = p.shape;
+  if (heads < 0) heads = s.heads;
+  const Pages pages(type, p.rows);
+  GuardedBuffer<float> q(
+      Row(p.q.begin() + int64_t{first} * s.k_dim, p.q.begin() + int64_t{first + heads} * s.k_dim));
+  GuardedBuffer<float> out(static_cast<size_t>(heads) * s.v_dim);
+  const int64_t floats = AttendLatentScratch(heads, s.k_dim, s.v_dim);
+  EXPECT_EQ(floats % 16, 0) << "so that scratch at the end of a page is 64-byte aligned";
+  GuardedBuffer<float> scratch(static_cast<size_t>(floats));
+  AttendLatentArgs args;
+  args.q = q.data();
+  args.heads = heads;
+  args.k_dim = s.k_dim;
+  args.v_dim = s.v_dim;
+  args.pages = pages.data();
+  args.begin = s.begin;
+  args.end = s.end;
+  args.out = out.data();
+  args.scratch = scratch.data();
+  (type == KvType::kF32 ? TableFor(isa).attend_latent_f32 : TableFor(isa).attend_latent_f16)(args);
+  EXPECT_TRUE(out.UntouchedBefore());
+  EXPECT_TRUE(scratch.UntouchedBefore());
+  return out.values();
+}
+
+// One head in doubles.
+std::vector<double> Reference(const Problem& p, int head, bool latent) {
+  const Shape& s = p.shape;
+  std::vector<double> logits;
+  for (int64_t j = s.begin; j < s.end; ++j) {
+    double dot = 0;
+    for (int d = 0; d < s.k_dim; ++d)
+      dot += double{p.q[static_cast<size_t>(head * s.k_dim + d)]} * p.Key(j, d);
+    if (s.cap != 0) dot = s.cap * std::tanh(dot / s.cap);
+    if (s.bias) dot += p.bias[static_cast<size_t>(head * s.end + j)];
+    logits.push_back(dot);
+  }
+  double top = *std::ranges::max_element(logits);
+  const double sink = s.sinks ? p.sinks[static_cast<size_t>(head)] : -kInf;
+  top = std::max(top, sink);
+  double sum = std::exp(sink - top);
+  std::vector<double> out(static_cast<size_t>(s.v_dim));
+  for (int64_t j = s.begin; j < s.end; ++j) {
+    const double weight = std::exp(logits[static_cast<size_t>(j - s.begin)] - top);
+    sum += weight;
+    for (int d = 0; d < s.v_dim; ++d)
+      out[static_cast<size_t>(d)] += weight * (latent ? p.Key(j, d) : p.Value(j, d));
+  }
+  for (double& x : out) x /= sum;
+  return out;
+}
+
+// Values are about 1 and logits below 20: 2e-5 covers the rounding of the logits, the weights and the sums.
+void ExpectMatchesDoubles(const Problem& p, const Row& got, bool latent) {
+  for (int h = 0; h < p.shape.heads; ++h) {
+    const std::vector<double> want = Reference(p, h, latent);
+    for (size_t d = 0; d < want.size(); ++d) {
+      ASSERT_NEAR(got[static_cast<size_t>(h) * want.size() + d], want[d], 2e-5) << "head " << h << " d " << d;
+    }
+  }
+}
+
+const Shape kShapes[] = {
+    {1, 4, 4, 0, 1},                            // the smallest
+    {1, 64, 64, 0, 33},                         // MHA
+    {2, 16, 16, 31, 33},                        // one key on each side of a page's end
+    {3, 40, 24, 5, 20, true},                   // a range inside one page; v_dim with a tail
+    {4, 128, 128, 0, 96, false, true},          // whole pages
+    {7, 80, 80, 40, 131, true, true},           // pages skipped at the start
+    {8, 128, 64, 64, 200, false, false, 5.0f},  // GQA, capped logits
+    {11, 33, 17, 1, 65, true, true, 3.0f},      // nothing is a multiple of anything
+    {16, 192, 128, 0, 70, true, false, 30.0f},  //
+    {48, 96, 112, 3, 127, true, true},          // MQA: more heads than a group
+};
+
+TEST(AttentionTest, TiersAgreeToTheBitAndMatchDoubles) {
+  for (const Shape& shape : kShapes) {
+    SCOPED_TRACE(testing::Message() << shape.heads << " heads, dims " << shape.k_dim << " " << shape.v_dim
+                                    << ", keys " << shape.begin << ".." << shape.end);
+    const Problem p(shape, 17);
+    const Row want = RunPlain(Isa::kScalar, KvType::kF32, p);
+    ExpectMatchesDoubles(p, want, false);
+    for (Isa isa : SupportedTiers()) {
+      for (KvType type : {KvType::kF32, KvType::kF16}) {
+        EXPECT_EQ(FirstDifference(want, RunPlain(isa, type, p)), -1) << Name(isa) << " " << Bytes(type);
+      }
+    }
+  }
+}
+
+TEST(AttentionTest, LatentTiersAgreeToTheBitAndMatchDoubles) {
+  for (Shape shape : kShapes) {
+    shape.v_dim = std::min(shape.k_dim, shape.v_dim);
+    shape.sinks = shape.bias = false;
+    shape.cap = 0;
+    SCOPED_TRACE(testing::Message() << shape.heads << " heads, dims " << shape.k_dim << " " << shape.v_dim
+                                    << ", keys " << shape.begin << ".." << shape.end);
+    const Problem p(shape, 18);
+    const Row want = RunLatent(Isa::kScalar, KvType::kF32, p);
+    ExpectMatchesDoubles(p, want, true);
+    for (Isa isa : SupportedTiers()) {
+      for (KvType type : {KvType::kF32, KvType::kF16}) {
+        EXPECT_EQ(FirstDifference(want, RunLatent(isa, type, p)), -1) << Name(isa) << " " << Bytes(type);
+      }
+    }
+  }
+}
+
+// The latent kernel is the plain one with the first v_dim elements of the keys as values.
+TEST(AttentionTest, LatentEqualsPlainAttention) {
+  for (Shape shape : kShapes) {
+    shape.v_dim = std::min(shape.k_dim, shape.v_dim);
+    shape.sinks = shape.bias = false;
+    shape.cap = 0;
+    Problem p(shape, 19);
+    for (size_t page = 0; page < p.rows.size(); ++page) {
+      for (size_t slot = 0; slot < kPageTokens; ++slot) {
+        const auto row = p.rows[page].begin() + static_cast<int64_t>(slot) * shape.k_dim;
+        std::copy(row, row + shape.v_dim, p.v_pages[page].begin() + static_cast<int64_t>(slot) * shape.v_dim);
+      }
+    }
+    for (Isa isa : SupportedTiers()) {
+      EXPECT_EQ(FirstDifference(RunPlain(isa, KvType::kF32, p), RunLatent(isa, KvType::kF32, p)), -1)
+          << Name(isa);
+    }
+  }
+}
+
+TEST(AttentionTest, AHeadDoesNotDependOnItsCompany) {
+  const Problem p({21, 48, 40, 7, 101, true, true, 10.0f}, 20);
+  for (Isa isa : SupportedTiers()) {
+    const Row all = RunPlain(isa, KvType::kF16, p);
+    const Row all_latent = RunLatent(isa, KvType::kF16, p);
+    for (const auto& [first, heads] : {std::pair{0, 1}, {3, 2}, {5, 7}, {13, 8}, {20, 1}, {2, 19}}) {
+      const auto same = [&](const Row& whole, const Row& part) {
+        const Row expected(whole.begin() + first * 40, whole.begin() + (first + heads) * 40);
+        EXPECT_EQ(FirstDifference(expected, part), -1) << Name(isa) << " heads " << first << " + " << heads;
+      };
+      same(all, RunPlain(isa, KvType::kF16, p, first, heads));
+      same(all_latent, RunLatent(isa, KvType::kF16, p, first, heads));
+    }
+  }
+}
+
+// A key masked by a bias of -infinity counts for nothing, even if no key is left so far, or at all.
+TEST(AttentionTest, InfiniteBiasMasks) {
+  Problem p({2, 16, 16, 0, 80, false, true}, 21);
+  for (int64_t j = 0; j < 80; ++j) {
+    if (j < 40) p.bias[static_cast<size_t>(j)] = -kInf;  // head 0 sees 40.. only
+    p.bias[static_cast<size_t>(80 + j)] = -kInf;         // head 1 sees nothing
+  }
+  for (Isa isa : SupportedTiers()) {
+    const Row got = RunPlain(isa, KvType::kF32, p);
+    const std::vector<double> want = Reference(p, 0, false);
+    for (size_t d = 0; d < 16; ++d) {
+      EXPECT_NEAR(got[d], want[d], 2e-5);
+      EXPECT_EQ(got[16 + d], 0.0f);
+    }
+  }
+}
+
+TEST(AttentionTest, ASinkTakesItsShare) {
+  Problem p({2, 8, 8, 0, 3, true}, 22);
+  p.sinks = {-kInf, 200.0f};
+  const Row with = RunPlain(Isa::kScalar, KvType::kF32, p);
+  p.shape.sinks = false;
+  const Row without = RunPlain(Isa::kScalar, KvType::kF32, p);
+  for (size_t d = 0; d < 8; ++d) {
+    EXPECT_EQ(with[d], without[d]);
+    EXPECT_EQ(with[8 + d], 0.0f);
+  }
+}
+
+TEST(AttentionTest, LargeLogitsDoNotOverflow) {
+  Problem p({4, 16, 16, 0, 50}, 23);
+  for (float& x : p.q) x *= 1000.0f;
+  const Row want = RunPlain(Isa::kScalar, KvType::kF32, p);
+  for (float x : want) EXPECT_TRUE(std::isfinite(x));
+  for (Isa isa : SupportedTiers()) EXPECT_EQ(FirstDifference(want, RunPlain(isa, KvType::kF32, p)), -1);
+}
+
+TEST(AttentionTest, NanInAKeyShows) {
+  Problem p({2, 16, 16, 0, 50}, 24);
+  p.k_pages[0][5] = p.rows[0][5] = NAN;
+  for (Isa isa : SupportedTiers()) {
+    for (float x : RunPlain(isa, KvType::kF32, p)) EXPECT_TRUE(std::isnan(x));
+    for (float x : RunLatent(isa, KvType::kF32, p)) EXPECT_TRUE(std::isnan(x));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::kernels
