@@ -1,0 +1,225 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "engine/scheduler.h"
+
+namespace sluice::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kDefaultContext = 4096;
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(std::unique_ptr<model::Model> model, std::unique_ptr<backend::Backend> backend, const EngineOptions& options)
+      : options_(options),
+        model_(std::move(model)),
+        backend_(std::move(backend)),
+        scheduler_(&backend_->pool(), backend_->max_tokens()) {
+    for (const model::Step& step : backend_->plan().steps)
+      if (const auto* route = std::get_if<model::RouteStep>(&step.op))
+        expert_tokens_.emplace_back(route->router.experts, 0);
+    thread_ = std::thread([this] { Loop(); });
+  }
+
+  ~EngineImpl() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  Result<RequestId> Submit(Request request, EventFn on_event) override {
+    SLUICE_CHECK_OK(Check(&request));
+    const std::lock_guard lock(mutex_);
+    if (static_cast<int>(inbox_.size()) + stats_.running + stats_.waiting >= options_.max_queue)
+      return Fail(ErrorCode::kTryLater, fmt::format("{} requests are waiting or running, the most this server takes", options_.max_queue),
+                  "try again later");
+    const RequestId id = ++last_id_;
+    Sampler sampler(request.sampling, request.prompt);
+    std::vector<int32_t> tokens = request.prompt;
+    inbox_.push_back(std::make_unique<Sequence>(Sequence{id, std::move(request), std::move(on_event), std::move(sampler),
+                                                         std::move(tokens), {}, false}));
+    wake_.notify_all();
+    return id;
+  }
+
+  void Cancel(RequestId id) override {
+    const std::lock_guard lock(mutex_);
+    cancelled_.push_back(id);
+    wake_.notify_all();
+  }
+
+  const model::Model& model() const override { return *model_; }
+  int context() const override { return options_.context; }
+  EngineStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  std::vector<std::vector<int64_t>> expert_tokens() const override {
+    const std::lock_guard lock(mutex_);
+    return expert_tokens_;
+  }
+
+ private:
+  Status Check(Request* request) const {
+    const int64_t prompt = static_cast<int64_t>(request->prompt.size());
+    if (prompt == 0) return Fail(ErrorCode::kUsage, "the prompt has no tokens");
+    if (prompt >= options_.context)
+      return Fail(ErrorCode::kUsage, fmt::format("the prompt has {} tokens and the context holds {}", prompt, options_.context),
+                  "shorten the prompt or raise --ctx");
+    for (int32_t id : request->prompt)
+      if (id < 0 || id >= model_->desc.vocab)
+        return Fail(ErrorCode::kUsage, fmt::format("token id {} is outside the vocabulary of {}", id, model_->desc.vocab));
+    const int64_t room = options_.context - prompt;
+    if (request->max_tokens <= 0 || request->max_tokens > room) request->max_tokens = static_cast<int>(room);
+    const int64_t held = backend_->pool().blocks() * kernels::kPageTokens;
+    if (prompt + request->max_tokens > held)
+      return Fail(ErrorCode::kUsage, fmt::format("{} tokens are asked for and the KV cache holds {}", prompt + request->max_tokens, held),
+                  "ask for fewer tokens or raise --kv-tokens");
+    return {};
+  }
+
+  void Loop() {
+    while (TakeWork()) {
+      EndCancelled();
+      const std::vector<Chunk> chunks = scheduler_.Schedule();
+      if (!chunks.empty()) RunStep(chunks);
+      const std::lock_guard lock(mutex_);
+      stats_.running = static_cast<int>(scheduler_.running());
+      stats_.waiting = static_cast<int>(scheduler_.waiting());
+    }
+    scheduler_.Remove([](Sequence& s) {
+      s.on_event({.token = {}, .finish = Finish::kCancelled, .error = {}});
+      return true;
+    });
+  }
+
+  // Moves new requests and cancellations to the scheduler; sleeps while there is nothing to do. False: stop.
+  bool TakeWork() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancelled_.empty() || scheduler_.running() + scheduler_.waiting() > 0; });
+    for (auto& sequence : inbox_) scheduler_.Add(std::move(sequence));
+    inbox_.clear();
+    for (RequestId id : cancelled_)
+      if (Sequence* s = scheduler_.Find(id)) s->cancelled = true;
+    cancelled_.clear();
+    return !stopping_;
+  }
+
+  void EndCancelled() {
+    scheduler_.Remove([](Sequence& s) {
+      if (s.cancelled) s.on_event({.token = {}, .finish = Finish::kCancelled, .error = {}});
+      return s.cancelled;
+    });
+  }
+
+  void RunStep(const std::vector<Chunk>& chunks) {
+    const auto start = Clock::now();
+    tokens_.clear();
+    tables_.clear();
+    for (const Chunk& chunk : chunks) {
+      const Sequence& s = *chunk.sequence;
+      for (int64_t i = 0; i < chunk.count; ++i) {
+        const int64_t position = s.pages.length + i;
+        tokens_.push_back({s.tokens[position], static_cast<int32_t>(position), static_cast<int32_t>(tables_.size()),
+                           i + 1 == chunk.count && chunk.last()});
+      }
+      tables_.push_back(&s.pages);
+    }
+    const Status status = backend_->Forward({tokens_, tables_, &trace_});
+    if (!status) return FailAll(chunks, status.error());
+    Commit(chunks);
+    Account(chunks, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+
+  // Samples for every chunk that reached its sequence's end, and tells the callers.
+  void Commit(const std::vector<Chunk>& chunks) {
+    int output = 0;
+    for (const Chunk& chunk : chunks) {
+      Sequence& s = *chunk.sequence;
+      const bool last = chunk.last();
+      s.pages.length += chunk.count;
+      if (!last) continue;
+      Event event;
+      event.token = s.sampler.Sample(backend_->Logits(output++), s.request.top_logprobs);
+      s.tokens.push_back(event.token->id);
+      if (std::ranges::find(s.request.stop_tokens, event.token->id) != s.request.stop_tokens.end()) {
+        event.finish = Finish::kStop;
+      } else if (s.answered() >= s.request.max_tokens) {
+        event.finish = Finish::kLength;
+      }
+      s.on_event(event);
+      if (event.finish) finished_.push_back(s.id);
+    }
+    scheduler_.Remove([&](Sequence& s) { return std::ranges::find(finished_, s.id) != finished_.end(); });
+    finished_.clear();
+  }
+
+  void FailAll(const std::vector<Chunk>& chunks, const Error& error) {
+    for (const Chunk& chunk : chunks) {
+      chunk.sequence->on_event({.token = {}, .finish = Finish::kError, .error = error});
+      finished_.push_back(chunk.sequence->id);
+    }
+    scheduler_.Remove([&](Sequence& s) { return std::ranges::find(finished_, s.id) != finished_.end(); });
+    finished_.clear();
+  }
+
+  void Account(const std::vector<Chunk>& chunks, double seconds) {
+    const std::lock_guard lock(mutex_);
+    const bool prefill = tokens_.size() > chunks.size();
+    (prefill ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
+    (prefill ? stats_.prompt_tokens : stats_.generated_tokens) += static_cast<int64_t>(tokens_.size());
+    for (size_t l = 0; l < trace_.layers.size(); ++l)
+      for (int32_t expert : trace_.layers[l].experts) ++expert_tokens_[l][expert];
+  }
+
+  const EngineOptions options_;
+  const std::unique_ptr<model::Model> model_;
+  const std::unique_ptr<backend::Backend> backend_;
+
+  // The engine's thread alone.
+  Scheduler scheduler_;
+  std::vector<backend::BatchToken> tokens_;
+  std::vector<const kv::PageTable*> tables_;
+  backend::RouterTrace trace_;
+  std::vector<RequestId> finished_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::vector<std::unique_ptr<Sequence>> inbox_;
+  std::vector<RequestId> cancelled_;
+  EngineStats stats_;
+  std::vector<std::vector<int64_t>> expert_tokens_;
+  RequestId last_id_ = 0;
+  bool stopping_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> model, ThreadTeam& team,
+                                               const EngineOptions& options) {
+  EngineOptions resolved = options;
+  if (resolved.context <= 0) resolved.context = std::min(model->desc.max_ctx, kDefaultContext);
+  if (resolved.context > model->desc.max_ctx)
+    return Fail(ErrorCode::kUsage, fmt::format("a context of {} was asked for and the model was trained for {}",
+                                               resolved.context, model->desc.max_ctx),
+                fmt::format("use --ctx {} or less", model->desc.max_ctx));
+  if (resolved.kv_tokens <= 0) resolved.kv_tokens = resolved.context;
+  SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens}));
+  return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
+}
+
+}  // namespace sluice::engine

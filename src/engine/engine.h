@@ -1,0 +1,50 @@
+// Answers many requests at once: continuous batching over one model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/request.h"
+#include "model/model.h"
+
+namespace sluice::engine {
+
+struct EngineOptions {
+  int threads = 0;          // 0: one per physical core
+  kernels::Isa isa = kernels::Isa::kScalar;
+  int context = 0;          // longest prompt + answer; 0: the model's own, at most 4096
+  int64_t kv_tokens = 0;    // positions kept over all requests; 0: one context
+  int max_batch_tokens = 512;
+  int max_queue = 1024;     // requests waiting or running
+};
+
+struct EngineStats {
+  int running = 0, waiting = 0;
+  int64_t prompt_tokens = 0, generated_tokens = 0;  // computed since the start
+  double prefill_seconds = 0, decode_seconds = 0;   // of steps with and without prompt tokens
+};
+
+// Threads: every public method may be called from any thread.
+class Engine {
+ public:
+  // `team` must outlive the engine and is used by its thread alone from now on.
+  static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<model::Model> model, ThreadTeam& team,
+                                                const EngineOptions& options);
+  virtual ~Engine() = default;  // cancels what runs
+
+  // kUsage: the request can never be answered (too long, token outside the vocabulary); kTryLater: the queue is full.
+  virtual Result<RequestId> Submit(Request request, EventFn on_event) = 0;
+  // The answer ends with Finish::kCancelled within one step. Unknown or finished ids are ignored.
+  virtual void Cancel(RequestId id) = 0;
+
+  virtual const model::Model& model() const = 0;
+  virtual int context() const = 0;
+  virtual EngineStats stats() const = 0;
+  // Tokens that each expert of each MoE layer has computed since the start: [moe layer][expert].
+  virtual std::vector<std::vector<int64_t>> expert_tokens() const = 0;
+};
+
+}  // namespace sluice::engine

@@ -1,0 +1,53 @@
+// What a caller asks of the engine, and what it hears back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sluice::engine {
+
+struct SamplingParams {
+  float temperature = 1;  // 0: greedy
+  int top_k = 0;          // keep the k likeliest; 0: all
+  float top_p = 1;        // keep the likeliest that together reach p
+  float min_p = 0;        // drop tokens below min_p times the likeliest
+  float repetition_penalty = 1;  // divides (multiplies, where negative) logits of tokens seen (arXiv 1909.05858)
+  float frequency_penalty = 0;   // subtracted once per occurrence in the answer
+  float presence_penalty = 0;    // subtracted once if it occurs in the answer
+  uint64_t seed = 0;             // same seed, same answer, whatever else runs
+  std::vector<std::pair<int32_t, float>> logit_bias;
+};
+
+struct Request {
+  std::vector<int32_t> prompt;  // at least one token
+  int max_tokens = 0;           // of the answer; 0: as many as the context holds
+  SamplingParams sampling;
+  std::vector<int32_t> stop_tokens;  // end the answer; reported as its last token with Finish::kStop
+  int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
+};
+
+enum class Finish : uint8_t { kStop, kLength, kCancelled, kError };
+
+struct TokenOutput {
+  int32_t id = 0;
+  float logprob = 0;  // natural, of the model's distribution before temperature and filters; if asked for
+  std::vector<std::pair<int32_t, float>> top;  // best first
+};
+
+// One call per token, in order; the last one has `finish`. A cancelled or failed answer may end without a token.
+struct Event {
+  std::optional<TokenOutput> token;
+  std::optional<Finish> finish;
+  Error error;  // Finish::kError
+};
+
+// Called on the engine's thread: it must return quickly and may not throw.
+using EventFn = std::function<void(const Event&)>;
+using RequestId = uint64_t;
+
+}  // namespace sluice::engine

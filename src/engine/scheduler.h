@@ -1,0 +1,56 @@
+// Decides what the next step computes. Owns the sequences' order, never their tensors.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "engine/sequence.h"
+#include "kv/pool.h"
+
+namespace sluice::engine {
+
+// A run of one sequence's tokens: [pages.length, pages.length + count).
+struct Chunk {
+  Sequence* sequence;
+  int64_t count;
+  bool last() const { return count == sequence->pending(); }  // its last token's logits give the next token
+};
+
+// First come, first served. A sequence is admitted when the pool can hold it to its end, so that nothing admitted ever
+// has to be thrown out. Sequences that decode go first; prompts share the rest of the step in order of arrival.
+class Scheduler {
+ public:
+  Scheduler(kv::Pool* pool, int max_batch_tokens) : pool_(pool), max_batch_tokens_(max_batch_tokens) {}
+
+  void Add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
+  Sequence* Find(RequestId id);
+  std::vector<Chunk> Schedule();
+  // Removes sequences that `done` accepts and gives their blocks back.
+  template <typename Done>
+  void Remove(Done done);
+
+  int64_t running() const { return static_cast<int64_t>(running_.size()); }
+  int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
+
+ private:
+  void Admit();
+
+  kv::Pool* pool_;
+  const int64_t max_batch_tokens_;
+  std::deque<std::unique_ptr<Sequence>> waiting_;
+  std::vector<std::unique_ptr<Sequence>> running_;
+};
+
+template <typename Done>
+void Scheduler::Remove(Done done) {
+  std::erase_if(running_, [&](const std::unique_ptr<Sequence>& s) {
+    if (!done(*s)) return false;
+    pool_->Release(&s->pages);
+    return true;
+  });
+  std::erase_if(waiting_, [&](const std::unique_ptr<Sequence>& s) { return done(*s); });
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,26 @@
+// A request being answered.
+#pragma once
+
+#include <vector>
+
+#include "engine/request.h"
+#include "engine/sampler.h"
+#include "kv/pool.h"
+
+namespace sluice::engine {
+
+struct Sequence {
+  RequestId id = 0;
+  Request request;
+  EventFn on_event;
+  Sampler sampler;
+  std::vector<int32_t> tokens;  // prompt, then answer
+  kv::PageTable pages;          // pages.length tokens have their keys and values computed
+  bool cancelled = false;
+
+  int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
+  int64_t pending() const { return static_cast<int64_t>(tokens.size()) - pages.length; }
+  int64_t longest() const { return static_cast<int64_t>(request.prompt.size()) + request.max_tokens; }
+};
+
+}  // namespace sluice::engine
