@@ -1,7 +1,9 @@
 #include "model/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -25,7 +27,8 @@ std::string Shorten(const json& value) {
 void FlattenRope(json& values) {
   const auto rope = values.find("rope_parameters");
   if (rope == values.end() || !rope->is_object()) return;
-  if (!values.contains("rope_theta") && rope->contains("rope_theta")) values["rope_theta"] = (*rope)["rope_theta"];
+  if (!values.contains("rope_theta") && rope->contains("rope_theta"))
+    values["rope_theta"] = (*rope)["rope_theta"];
   if (!values.contains("rope_scaling") && rope->value("rope_type", json("default")) != "default") {
     values["rope_scaling"] = *rope;
   }
@@ -109,7 +112,8 @@ float Config::Float(std::string_view key, std::optional<float> fallback) const {
   const float number = value->is_number() ? value->get<float>() : std::nanf("");
   const bool zero_allowed = fallback == 0.0f;
   if (!std::isfinite(number) || number < 0 || (number == 0 && !zero_allowed)) {
-    Refuse(key, fmt::format("is {}, not a {} number", Shorten(*value), zero_allowed ? "non-negative" : "positive"));
+    Refuse(key, fmt::format("is {}, not a {} number", Shorten(*value),
+                            zero_allowed ? "non-negative" : "positive"));
     return 1;
   }
   return number;
@@ -165,6 +169,13 @@ void Config::Refuse(std::string_view key, std::string_view why) const {
 
 void Config::RefuseIfTrue(std::string_view key) const {
   if (Bool(key, false)) Refuse(key, "is true, which is not supported");
+}
+
+void Config::RequireOneOf(std::string_view key, std::initializer_list<std::string_view> values) const {
+  if (!Has(key)) return;
+  const std::string value = String(key, "");
+  if (std::find(values.begin(), values.end(), value) != values.end()) return;
+  Refuse(key, fmt::format("is \"{}\", which is not supported here ({})", value, fmt::join(values, ", ")));
 }
 
 const formats::Tensor* Config::FindTensor(std::string_view name) const {

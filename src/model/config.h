@@ -1,10 +1,11 @@
 // A model's configuration in Hugging Face's words, whichever container it came from.
 //
-// Reading never stops half way: the first missing or senseless value is kept as the config's error and the reader gets
-// a harmless value in its place, so that a builder stays a list of assignments. Describe() looks at the error at the
-// end. A key may be a path into nested objects ("rope_scaling.factor"). Not thread-safe.
+// Reading never stops half way: the first missing or senseless value is kept as the config's error and the
+// reader gets a harmless value in its place, so that a builder stays a list of assignments. Describe() looks
+// at the error at the end. A key may be a path into nested objects ("rope_scaling.factor"). Not thread-safe.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -29,19 +30,22 @@ class Config {
   std::string Architecture() const;
 
   bool Has(std::string_view key) const;  // present and not null
-  // Without a fallback an absent value is an error. Integers are at least 1 and floats above 0, but where the fallback
-  // is 0 they may be 0. Where the value is an array (one entry for each layer), `layer` picks the entry.
+  // Without a fallback an absent value is an error. Integers are at least 1 and floats above 0, but where the
+  // fallback is 0 they may be 0. Where the value is an array (one entry for each layer), `layer` picks the
+  // entry.
   int Int(std::string_view key, std::optional<int> fallback = {}, int layer = 0) const;
   float Float(std::string_view key, std::optional<float> fallback = {}) const;
   bool Bool(std::string_view key, bool fallback) const;
   std::string String(std::string_view key, std::string_view fallback) const;
-  bool ListHolds(std::string_view key, int value) const;  // an absent list holds nothing
+  bool ListHolds(std::string_view key, int value) const;         // an absent list holds nothing
   std::string ListEntry(std::string_view key, int index) const;  // "" if absent
 
   // Records an error "<file>: <key as the file spells it> <why>", unless there is one already.
   void Refuse(std::string_view key, std::string_view why) const;
   // Refuses a flag that would need arithmetic nobody wrote.
   void RefuseIfTrue(std::string_view key) const;
+  // Refuses any other value; an absent one passes.
+  void RequireOneOf(std::string_view key, std::initializer_list<std::string_view> values) const;
   const std::optional<Error>& error() const { return error_; }
 
   // nullptr / false where the config came without its tensors.

@@ -41,7 +41,7 @@ constexpr Word kWords[] = {
     {"rope_scaling.attn_factor", "rope.scaling.attn_factor"},
     {"rope_scaling.log_multiplier", "rope.scaling.yarn_log_multiplier"},
     {"rope_scaling.ext_factor", "rope.scaling.yarn_ext_factor"},
-    {"rope_scaling.yarn_attn_factor", "rope.scaling.yarn_attn_factor"},
+    {"rope_scaling.attention_factor", "rope.scaling.yarn_attn_factor"},
     {"rope_scaling.beta_fast", "rope.scaling.yarn_beta_fast"},
     {"rope_scaling.beta_slow", "rope.scaling.yarn_beta_slow"},
     {"num_experts", "expert_count"},

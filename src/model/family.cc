@@ -64,7 +64,8 @@ void CheckQuantization(const Config& config) {
   if (!config.Has("quantization_config")) return;
   const std::string method = config.String("quantization_config.quant_method", "");
   if (method != "fp8") {
-    config.Refuse("quantization_config.quant_method", fmt::format("is \"{}\", which is not supported", method));
+    config.Refuse("quantization_config.quant_method",
+                  fmt::format("is \"{}\", which is not supported", method));
   }
   for (int side = 0; side < 2; ++side) {
     if (config.Int("quantization_config.weight_block_size", {}, side) != 128) {

@@ -11,9 +11,10 @@
 
 namespace sluice::model {
 
-// canonical <- pattern. {L} is the layer, {E} the expert. Where an expert's pattern has no {E}, the tensor is stacked
-// [experts, rows, cols] and the rule takes slice E. Several rules may name one canonical weight: the first whose
-// tensor exists is used. The rule for "x" serves "x.bias" too: its tensor ends in ".bias" instead of ".weight".
+// canonical <- pattern. {L} is the layer, {E} the expert. Where an expert's pattern has no {E}, the tensor is
+// stacked [experts, rows, cols] and the rule takes slice E. Several rules may name one canonical weight: the
+// first whose tensor exists is used. The rule for "x" serves "x.bias" too: its tensor ends in ".bias" instead
+// of ".weight".
 struct Rule {
   enum class Fix : uint8_t {
     kNone,
@@ -42,8 +43,8 @@ struct Family {
   Desc (*build)(const Config& config);
   std::span<const Rule> hf_rules;
   std::span<const Rule> gguf_rules;
-  // Tensors that may be present and are not used: glob patterns ('*' is any text), with {N} for any layer number
-  // beyond the model's own.
+  // Tensors that may be present and are not used: glob patterns ('*' is any text), with {N} for any layer
+  // number beyond the model's own.
   std::span<const std::string_view> skip;
 };
 
@@ -55,11 +56,12 @@ struct Described {
 };
 // What `config` says, without any tensor.
 Result<Described> Describe(const Config& config);
-// Finds the family of an opened model and builds its description. An unknown architecture names the nearest ones.
+// Finds the family of an opened model and builds its description. An unknown architecture names the nearest
+// ones.
 Result<Described> Describe(const formats::Checkpoint& checkpoint);
 
-// Accounts for every tensor: one that the Desc needs and the file lacks, that has another shape than the Desc says, or
-// that the file holds and nobody uses, is an error that names it.
+// Accounts for every tensor: one that the Desc needs and the file lacks, that has another shape than the Desc
+// says, or that the file holds and nobody uses, is an error that names it.
 Result<WeightMap> ResolveWeights(const formats::Checkpoint& checkpoint, const Described& described);
 
 }  // namespace sluice::model

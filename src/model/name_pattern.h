@@ -1,4 +1,5 @@
-// The little language of the rule tables: {L} a layer, {E} an expert, {N} a layer beyond the model's, * any text.
+// The little language of the rule tables: {L} a layer, {E} an expert, {N} a layer beyond the model's, * any
+// text.
 #pragma once
 
 #include <string>

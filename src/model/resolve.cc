@@ -21,8 +21,16 @@ using Shape = std::vector<int64_t>;
 // Only whole numbers cannot be weights; which of the rest can be computed with is the kernels' business.
 bool IsInteger(DType type) {
   switch (type) {
-    case DType::kI64: case DType::kI32: case DType::kI16: case DType::kI8: case DType::kBool:
-    case DType::kU64: case DType::kU32: case DType::kU16: case DType::kU8: case DType::kE8M0:
+    case DType::kI64:
+    case DType::kI32:
+    case DType::kI16:
+    case DType::kI8:
+    case DType::kBool:
+    case DType::kU64:
+    case DType::kU32:
+    case DType::kU16:
+    case DType::kU8:
+    case DType::kE8M0:
       return true;
     default:
       return false;
@@ -32,9 +40,13 @@ bool IsInteger(DType type) {
 class Resolver {
  public:
   Resolver(const Checkpoint& checkpoint, const Described& described)
-      : checkpoint_(checkpoint), desc_(described.desc), family_(*described.family),
-        gguf_(checkpoint.kind == Checkpoint::Kind::kGguf), used_(checkpoint.tensors.tensors().size()) {
-    for (const Rule& rule : gguf_ ? family_.gguf_rules : family_.hf_rules) rules_[rule.canonical].push_back(&rule);
+      : checkpoint_(checkpoint),
+        desc_(described.desc),
+        family_(*described.family),
+        gguf_(checkpoint.kind == Checkpoint::Kind::kGguf),
+        used_(checkpoint.tensors.tensors().size()) {
+    for (const Rule& rule : gguf_ ? family_.gguf_rules : family_.hf_rules)
+      rules_[rule.canonical].push_back(&rule);
   }
 
   Result<WeightMap> Run() {
@@ -77,7 +89,8 @@ class Resolver {
     if (bias) it = rules_.find(canonical.substr(0, canonical.size() - 5));
     if (it == rules_.end()) {
       return Fail(ErrorCode::kBadFile, fmt::format("{}: {} models in this container have no {}, which the "
-                                                   "configuration asks for", checkpoint_.path, family_.name, canonical));
+                                                   "configuration asks for",
+                                                   checkpoint_.path, family_.name, canonical));
     }
     for (const Rule* rule : it->second) {
       const Tensor* tensor = checkpoint_.tensors.Find(TensorName(*rule, bias, need.layer, expert));
@@ -111,10 +124,20 @@ class Resolver {
     Shape shape;
     if (expert != WeightMap::kNone && !found.per_expert) shape.push_back(need.experts);
     switch (found.rule->fix) {
-      case Rule::Fix::kFirstHalf: case Rule::Fix::kSecondHalf: rows *= 2; break;
-      case Rule::Fix::kFusedQ: case Rule::Fix::kFusedK: case Rule::Fix::kFusedV: rows = need.fused_rows; break;
-      case Rule::Fix::kTranspose: std::swap(rows, cols); break;
-      case Rule::Fix::kNone: break;
+      case Rule::Fix::kFirstHalf:
+      case Rule::Fix::kSecondHalf:
+        rows *= 2;
+        break;
+      case Rule::Fix::kFusedQ:
+      case Rule::Fix::kFusedK:
+      case Rule::Fix::kFusedV:
+        rows = need.fused_rows;
+        break;
+      case Rule::Fix::kTranspose:
+        std::swap(rows, cols);
+        break;
+      case Rule::Fix::kNone:
+        break;
     }
     const bool fused = rows == need.fused_rows && need.fused_rows > 0;
     if (need.vector) {
@@ -132,23 +155,30 @@ class Resolver {
     // A matrix of one row may be written as a vector.
     const bool as_vector = !need.vector && need.rows == 1 && tensor.shape == Shape{need.cols};
     if (tensor.shape != expected && !as_vector) {
-      return Fail(ErrorCode::kBadFile,
-                  fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path, Printable(tensor.name),
-                              fmt::join(expected, ", "), fmt::join(tensor.shape, ", ")),
-                  "does the configuration belong to these weights?");
+      return Fail(
+          ErrorCode::kBadFile,
+          fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path, Printable(tensor.name),
+                      fmt::join(expected, ", "), fmt::join(tensor.shape, ", ")),
+          "does the configuration belong to these weights?");
     }
     if (IsInteger(tensor.dtype)) {
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} holds {}, which is no type for weights",
-                                                   checkpoint_.path, Printable(tensor.name), Name(tensor.dtype)));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {} holds {}, which is no type for weights", checkpoint_.path,
+                              Printable(tensor.name), Name(tensor.dtype)));
     }
     return {};
   }
 
   static int64_t FirstRow(const WeightNeed& need, const Rule& rule) {
     switch (rule.fix) {
-      case Rule::Fix::kSecondHalf: return need.rows;
-      case Rule::Fix::kFusedQ: case Rule::Fix::kFusedK: case Rule::Fix::kFusedV: return need.first_fused_row;
-      default: return 0;
+      case Rule::Fix::kSecondHalf:
+        return need.rows;
+      case Rule::Fix::kFusedQ:
+      case Rule::Fix::kFusedK:
+      case Rule::Fix::kFusedV:
+        return need.first_fused_row;
+      default:
+        return 0;
     }
   }
 
@@ -162,8 +192,9 @@ class Resolver {
     const int64_t stored_cols = view.transposed ? need.rows : need.cols;
     const std::optional<int64_t> stride = RowBytes(tensor.dtype, stored_cols);
     if (!stride) {
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {}: rows of {} are no whole {} blocks", checkpoint_.path,
-                                                   Printable(tensor.name), stored_cols, Name(tensor.dtype)));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {}: rows of {} are no whole {} blocks", checkpoint_.path,
+                              Printable(tensor.name), stored_cols, Name(tensor.dtype)));
     }
     view.row_stride = *stride;
     const bool stacked = expert != WeightMap::kNone && !found.per_expert;
@@ -184,13 +215,15 @@ class Resolver {
     if (tensor.dtype != DType::kF8E4M3) return {};
     const Tensor* scales = checkpoint_.tensors.Find(tensor.name + "_scale_inv");
     if (!scales) {
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} is FP8, but {}_scale_inv is missing", checkpoint_.path,
-                                                   Printable(tensor.name), Printable(tensor.name)),
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {} is FP8, but {}_scale_inv is missing", checkpoint_.path,
+                              Printable(tensor.name), Printable(tensor.name)),
                   "only FP8 with a scale for each block of 128 x 128 is supported");
     }
     if (found.rule->fix != Rule::Fix::kNone || tensor.shape.size() != 2) {
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {}: FP8 blocks of merged tensors are not supported",
-                                                   checkpoint_.path, Printable(tensor.name)));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {}: FP8 blocks of merged tensors are not supported",
+                              checkpoint_.path, Printable(tensor.name)));
     }
     used_[scales - checkpoint_.tensors.tensors().data()] = true;
     return AttachScaleGrid(checkpoint_, *scales, view, &map_);
@@ -216,10 +249,11 @@ class Resolver {
     if (unused.empty()) return {};
     const size_t count = unused.size();
     unused.resize(std::min<size_t>(count, 5));
-    return Fail(ErrorCode::kBadFile,
-                fmt::format("{}: {} tensor{} that no part of a {} model uses: {}{}", checkpoint_.path, count,
-                            count == 1 ? "" : "s", family_.name, fmt::join(unused, ", "), count > 5 ? ", ..." : ""),
-                "the file belongs to a variant of this architecture that is not supported");
+    return Fail(
+        ErrorCode::kBadFile,
+        fmt::format("{}: {} tensor{} that no part of a {} model uses: {}{}", checkpoint_.path, count,
+                    count == 1 ? "" : "s", family_.name, fmt::join(unused, ", "), count > 5 ? ", ..." : ""),
+        "the file belongs to a variant of this architecture that is not supported");
   }
 
   bool IsHead(std::string_view name) const {

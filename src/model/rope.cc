@@ -24,7 +24,8 @@ double Scaled(const Llama3Scaling& s, double frequency) {
 
 // The dimension whose frequency turns `rotations` times over the original context.
 double CorrectionDim(const Rope& rope, const YarnScaling& s, double rotations) {
-  return rope.dims * std::log(s.original_ctx / (rotations * 2 * kPi)) / (2 * std::log(static_cast<double>(rope.theta)));
+  return rope.dims * std::log(s.original_ctx / (rotations * 2 * kPi)) /
+         (2 * std::log(static_cast<double>(rope.theta)));
 }
 
 double Scaled(const Rope& rope, const YarnScaling& s, int pair, double frequency) {

@@ -8,12 +8,14 @@
 
 namespace sluice::model {
 
-// dims/2 angles per position. `file_factors` (empty, or dims/2 of them) divide the frequencies. Computed in double.
+// dims/2 angles per position. `file_factors` (empty, or dims/2 of them) divide the frequencies. Computed in
+// double.
 std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors = {});
 // Of cos and sin: 1 but for YaRN.
 float RopeMagnitude(const Rope& rope);
 
-// YaRN's growth of attention with the factor: 0.1 * mscale * ln(factor) + 1, and 1 where nothing is stretched.
+// YaRN's growth of attention with the factor: 0.1 * mscale * ln(factor) + 1, and 1 where nothing is
+// stretched.
 float YarnMagnitude(float factor, float mscale);
 
 }  // namespace sluice::model

@@ -44,12 +44,17 @@ Status AttachScaleGrid(const formats::Checkpoint& checkpoint, const formats::Ten
   const std::span<const std::byte> bytes = checkpoint.Bytes(scales);
   const bool aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignof(float) == 0;
   switch (scales.dtype) {
-    case DType::kF32: case DType::kF16: case DType::kBF16: break;
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kBF16:
+      break;
     default:
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {}: scales of type {}, not F32, BF16 or F16", checkpoint.path,
-                                                   formats::Printable(scales.name), Name(scales.dtype)));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {}: scales of type {}, not F32, BF16 or F16", checkpoint.path,
+                              formats::Printable(scales.name), Name(scales.dtype)));
   }
-  const std::byte* data = scales.dtype == DType::kF32 && aligned ? bytes.data() : map->Own(Widen(bytes, scales.dtype));
+  const std::byte* data =
+      scales.dtype == DType::kF32 && aligned ? bytes.data() : map->Own(Widen(bytes, scales.dtype));
   view->block_scale = reinterpret_cast<const float*>(data);
   view->scale_stride = grid[1];
   return {};

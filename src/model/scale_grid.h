@@ -7,7 +7,8 @@
 
 namespace sluice::model {
 
-// Points `view` at the scales in the file, or, where they are not aligned floats, at a widened copy that `map` owns.
+// Points `view` at the scales in the file, or, where they are not aligned floats, at a widened copy that
+// `map` owns.
 Status AttachScaleGrid(const formats::Checkpoint& checkpoint, const formats::Tensor& scales, WeightView* view,
                        WeightMap* map);
 

@@ -1,12 +1,13 @@
-// Where a model's weights are. A rule maps a canonical name to a tensor of the checkpoint; resolving the rules gives
-// views of the mapped files, never copies, so that experts can be streamed.
+// Where a model's weights are. A rule maps a canonical name to a tensor of the checkpoint; resolving the
+// rules gives views of the mapped files, never copies, so that experts can be streamed.
 //
-// Canonical names. Model: embed, final_norm, final_norm.bias, head, rope_factors. Layer L: attn.norm, attn.q, attn.k,
-// attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and
-// either attn.kv_b [heads * (nope + v), kv_rank] or attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank];
-// ffn.norm, ffn.gate, ffn.up, ffn.down; moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down,
-// moe.shared_gate; with expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
-// moe.post_norm; biases of norms: attn.norm.bias and so on.
+// Canonical names. Model: embed, final_norm, final_norm.bias, head, rope_factors. Layer L: attn.norm, attn.q,
+// attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a,
+// attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or attn.k_b [heads * kv_rank, nope] with
+// attn.v_b [heads * v, kv_rank]; ffn.norm, ffn.gate, ffn.up, ffn.down; moe.norm, moe.router (+ .bias),
+// moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with expert E: moe.expert.gate / up /
+// down. A norm after an operator: attn.post_norm, ffn.post_norm, moe.post_norm; biases of norms:
+// attn.norm.bias and so on.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,8 @@ struct WeightView {
   const std::byte* data = nullptr;
   int64_t row_stride = 0;   // bytes between rows
   bool transposed = false;  // stored [cols, rows]; row_stride is then between stored rows
-  // F8E4M3 with block scales (null: none): element (r, c) is multiplied by block_scale[(r / 128) * scale_stride + c / 128].
+  // F8E4M3 with block scales (null: none): element (r, c) is multiplied by block_scale[(r / 128) *
+  // scale_stride + c / 128].
   const float* block_scale = nullptr;
   int64_t scale_stride = 0;
 
@@ -49,10 +51,12 @@ class WeightMap {
   Result<const WeightView*> Get(std::string_view canonical, int layer = kNone, int expert = kNone) const;
 
   void Add(std::string canonical, int layer, int expert, WeightView view);
-  // Tensors that the file holds and the model knowingly leaves unused (MTP layers, vision towers), for `describe`.
+  // Tensors that the file holds and the model knowingly leaves unused (MTP layers, vision towers), for
+  // `describe`.
   const std::vector<std::string>& skipped() const { return skipped_; }
   void AddSkipped(std::string name) { skipped_.push_back(std::move(name)); }
-  // Buffers that views point into where the file's bytes had to be rearranged (repacked MXFP4, widened scales).
+  // Buffers that views point into where the file's bytes had to be rearranged (repacked MXFP4, widened
+  // scales).
   std::byte* Own(std::vector<std::byte> bytes);
 
   WeightMap() = default;

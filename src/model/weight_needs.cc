@@ -21,7 +21,8 @@ class Collector {
 
  private:
   WeightNeed& Matrix(std::string name, int64_t rows, int64_t cols) {
-    return needs_.emplace_back(WeightNeed{.canonical = std::move(name), .layer = layer_, .rows = rows, .cols = cols});
+    return needs_.emplace_back(
+        WeightNeed{.canonical = std::move(name), .layer = layer_, .rows = rows, .cols = cols});
   }
   WeightNeed& Vector(std::string name, int64_t size) {
     return needs_.emplace_back(
@@ -128,6 +129,8 @@ class Collector {
 
 }  // namespace
 
-std::vector<WeightNeed> WeightNeeds(const Desc& desc, LatentForm latent) { return Collector(desc, latent).Take(); }
+std::vector<WeightNeed> WeightNeeds(const Desc& desc, LatentForm latent) {
+  return Collector(desc, latent).Take();
+}
 
 }  // namespace sluice::model

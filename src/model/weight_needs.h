@@ -11,12 +11,12 @@ namespace sluice::model {
 
 struct WeightNeed {
   std::string canonical;
-  int layer = -1;            // -1: of the model
-  int experts = 0;           // > 0: that many, each of this shape
-  int64_t heads = 0;         // > 0: a file holds it as [heads, rows / heads, cols]
+  int layer = -1;     // -1: of the model
+  int experts = 0;    // > 0: that many, each of this shape
+  int64_t heads = 0;  // > 0: a file holds it as [heads, rows / heads, cols]
   int64_t rows = 1, cols = 0;
-  bool vector = false;       // norms and biases: [cols]
-  int64_t fused_rows = 0;    // of q, k and v together, where this is one of them
+  bool vector = false;     // norms and biases: [cols]
+  int64_t fused_rows = 0;  // of q, k and v together, where this is one of them
   int64_t first_fused_row = 0;
 
   int64_t elements() const { return rows * cols * (experts > 0 ? experts : 1); }

@@ -27,7 +27,8 @@ Act HiddenAct(const Config& config) {
   if (name == "gelu") return Act::kGelu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Act::kGeluTanh;
   if (name == "relu") return Act::kRelu;
-  config.Refuse("hidden_act", fmt::format("is \"{}\", which is not supported (silu, gelu, gelu_pytorch_tanh, relu)", name));
+  config.Refuse("hidden_act",
+                fmt::format("is \"{}\", which is not supported (silu, gelu, gelu_pytorch_tanh, relu)", name));
   return Act::kSilu;
 }
 
@@ -35,12 +36,14 @@ Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
   const int heads = config.Int("num_attention_heads", {}, layer);
   const int kv_heads = config.Int("num_key_value_heads", heads, layer);
   if (heads % kv_heads != 0) {
-    config.Refuse("num_key_value_heads", fmt::format("is {}, which does not divide the {} heads", kv_heads, heads));
+    config.Refuse("num_key_value_heads",
+                  fmt::format("is {}, which does not divide the {} heads", kv_heads, heads));
   }
   const int dim = config.Int("hidden_size");
   const std::string_view size_key = config.from_gguf() ? "key_length" : "head_dim";
   if (!config.Has(size_key) && dim % heads != 0) {
-    config.Refuse("num_attention_heads", fmt::format("is {}, which does not divide the width {}", heads, dim));
+    config.Refuse("num_attention_heads",
+                  fmt::format("is {}, which does not divide the width {}", heads, dim));
   }
   const int head_dim = config.Int(size_key, dim / heads);
   const int value_dim = config.Int("value_length", head_dim);
@@ -52,12 +55,36 @@ Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
     config.Refuse(config.Has("rope_dims") ? "rope_dims" : size_key,
                   fmt::format("makes {} rotated elements of a head with {}", rope_dims, head_dim));
   }
-  return {.heads = heads, .kv_heads = kv_heads, .head_dim = head_dim,
+  return {.heads = heads,
+          .kv_heads = kv_heads,
+          .head_dim = head_dim,
           .position = ReadRope(config, {.dims = rope_dims, .interleaved = interleaved}),
           .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)))};
 }
 
 int ReadWindow(const Config& config) { return config.Int("sliding_window", 0); }
+
+int ReadLayerWindow(const Config& config, int layer) {
+  if (!config.Bool("use_sliding_window", false) || !config.Has("sliding_window")) return 0;
+  if (config.Has("layer_types")) {
+    const std::string type = config.ListEntry("layer_types", layer);
+    if (type == "full_attention") return 0;
+    if (type != "sliding_attention")
+      config.Refuse("layer_types", fmt::format("holds \"{}\", which is not supported", type));
+    return ReadWindow(config);
+  }
+  return layer >= config.Int("max_window_layers", 0) ? ReadWindow(config) : 0;
+}
+
+int ReadExpertWidth(const Config& config) {
+  if (!config.from_gguf() || config.Has("moe_intermediate_size")) return config.Int("moe_intermediate_size");
+  return std::max(1, config.Int("intermediate_size") / config.Int("num_experts_per_tok"));
+}
+
+int ReadSharedExpertWidth(const Config& config) {
+  if (!config.from_gguf()) return config.Int("shared_expert_intermediate_size");
+  return config.Int("shared_expert_intermediate_size", config.Int("intermediate_size"));
+}
 
 Router ReadRouter(const Config& config, std::string_view experts_key) {
   Router router{.experts = config.Int(experts_key), .top_k = config.Int("num_experts_per_tok")};
@@ -73,7 +100,9 @@ Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(B
 }
 
 bool IsSparseLayer(const Config& config, int layer) {
-  return !config.ListHolds("mlp_only_layers", layer) && (layer + 1) % config.Int("decoder_sparse_step", 1) == 0;
+  if (config.from_gguf()) return !config.FindTensor(fmt::format("blk.{}.ffn_gate.weight", layer));
+  return !config.ListHolds("mlp_only_layers", layer) &&
+         (layer + 1) % config.Int("decoder_sparse_step", 1) == 0;
 }
 
 }  // namespace sluice::model

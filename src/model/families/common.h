@@ -21,18 +21,29 @@ struct RopeOptions {
 };
 // Theta and scaling. A scaling that nobody implemented is refused by name.
 Rope ReadRope(const Config& config, const RopeOptions& options);
+// YaRN's growth of attention by mscale_all_dim, whose square multiplies the scale of latent attention; 1
+// without YaRN.
+float ReadAttentionStretch(const Config& config);
 
-// Grouped-query attention without biases; heads and their size checked. `layer` matters where the file has a list.
+// Grouped-query attention without biases; heads and their size checked. `layer` matters where the file has a
+// list.
 Gqa ReadGqa(const Config& config, int layer, bool interleaved);
 // `sliding_window` for every layer; 0 if null or absent.
 int ReadWindow(const Config& config);
+// The window of a layer where `use_sliding_window` turns it on and the first `max_window_layers` see
+// everything.
+int ReadLayerWindow(const Config& config, int layer);
 
 // softmax, top-k; the number of experts is under `experts_key`.
 Router ReadRouter(const Config& config, std::string_view experts_key);
 
+// Widths that old GGUF files leave to be worked out.
+int ReadExpertWidth(const Config& config);
+int ReadSharedExpertWidth(const Config& config);
+
 Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(Branch::op) feed_forward);
 
-// For Mixtral, Qwen and their like: an expert layer unless the lists say otherwise.
+// An expert layer unless the lists say otherwise; a GGUF has no lists, but the dense layers' tensors.
 bool IsSparseLayer(const Config& config, int layer);
 
 template <size_t... N>

@@ -5,6 +5,6 @@
 
 namespace sluice::model {
 
-extern const Family kLlama, kMixtral;
+extern const Family kDeepSeekV2, kDeepSeekV3, kLlama, kMixtral, kOlmoe, kQwen2, kQwen2Moe, kQwen3, kQwen3Moe;
 
 }  // namespace sluice::model

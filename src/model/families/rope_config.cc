@@ -17,12 +17,30 @@ Llama3Scaling ReadLlama3(const Config& c) {
   return scaling;
 }
 
+struct Mscales {
+  float of_rotation = 0, of_attention = 0;  // 0: not given
+};
+// A GGUF stores a tenth of mscale_all_dim and takes mscale to be the same.
+Mscales ReadMscales(const Config& c) {
+  if (c.from_gguf()) {
+    const float both = c.Float("rope_scaling.log_multiplier", 0) * 10;
+    return {both, both};
+  }
+  return {c.Float("rope_scaling.mscale", 0), c.Float("rope_scaling.mscale_all_dim", 0)};
+}
+
 // What cos and sin are multiplied with.
-float YarnMagnitudeOf(const Config& c, float factor) {
+float ReadMagnitude(const Config& c, float factor) {
   if (c.Has("rope_scaling.attention_factor")) return c.Float("rope_scaling.attention_factor");
-  const float mscale = c.Float("rope_scaling.mscale", 0), all_dim = c.Float("rope_scaling.mscale_all_dim", 0);
-  if (mscale > 0 && all_dim > 0) return YarnMagnitude(factor, mscale) / YarnMagnitude(factor, all_dim);
+  const Mscales m = ReadMscales(c);
+  if (m.of_rotation > 0 && m.of_attention > 0) {
+    return YarnMagnitude(factor, m.of_rotation) / YarnMagnitude(factor, m.of_attention);
+  }
   return YarnMagnitude(factor, 1);
+}
+
+std::string_view TypeKey(const Config& c) {
+  return c.Has("rope_scaling.rope_type") ? "rope_scaling.rope_type" : "rope_scaling.type";
 }
 
 YarnScaling ReadYarn(const Config& c) {
@@ -32,20 +50,22 @@ YarnScaling ReadYarn(const Config& c) {
                       .original_ctx = c.Int("rope_scaling.original_max_position_embeddings",
                                             c.Int("max_position_embeddings")),
                       .truncate = c.Bool("rope_scaling.truncate", true)};
-  scaling.magnitude = YarnMagnitudeOf(c, scaling.factor);
+  scaling.magnitude = ReadMagnitude(c, scaling.factor) * c.Float("rope_scaling.attn_factor", 1);
+  if (c.Float("rope_scaling.ext_factor", 1) != 1)
+    c.Refuse("rope_scaling.ext_factor", "is not 1, which is not supported");
   return scaling;
 }
 
 }  // namespace
 
 Rope ReadRope(const Config& config, const RopeOptions& options) {
-  Rope rope{.theta = config.Float("rope_theta", 1e4f), .dims = options.dims, .interleaved = options.interleaved};
+  Rope rope{
+      .theta = config.Float("rope_theta", 1e4f), .dims = options.dims, .interleaved = options.interleaved};
   if (rope.theta <= 1) config.Refuse("rope_theta", "is not above 1");
   rope.file_factors = config.from_gguf() && config.FindTensor("rope_freqs.weight");
   if (!config.Has("rope_scaling")) return rope;
 
-  const std::string_view key = config.Has("rope_scaling.rope_type") ? "rope_scaling.rope_type" : "rope_scaling.type";
-  const std::string type = config.String(key, "");
+  const std::string type = config.String(TypeKey(config), "");
   if (type == "default" || type == "none") return rope;
   if (type == "linear") {
     rope.scaling = LinearScaling{config.Float("rope_scaling.factor")};
@@ -54,9 +74,16 @@ Rope ReadRope(const Config& config, const RopeOptions& options) {
   } else if (type == "yarn") {
     rope.scaling = ReadYarn(config);
   } else {
-    config.Refuse(key, fmt::format("is \"{}\", which is not supported (linear, llama3, yarn)", type));
+    config.Refuse(TypeKey(config),
+                  fmt::format("is \"{}\", which is not supported (linear, llama3, yarn)", type));
   }
   return rope;
+}
+
+float ReadAttentionStretch(const Config& config) {
+  if (!config.Has("rope_scaling") || config.String(TypeKey(config), "") != "yarn") return 1;
+  const float mscale = ReadMscales(config).of_attention;
+  return mscale > 0 ? YarnMagnitude(config.Float("rope_scaling.factor"), mscale) : 1;
 }
 
 }  // namespace sluice::model

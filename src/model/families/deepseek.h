@@ -1,0 +1,61 @@
+// What DeepSeek's generations share: latent attention, a few dense layers first, shared experts.
+#pragma once
+
+#include "model/families/common.h"
+
+namespace sluice::model {
+
+// `router` is the generation's own.
+Desc BuildDeepSeek(const Config& config, std::string_view family, const Router& router);
+// Experts and top-k; weights not normalised yet.
+Router ReadDeepSeekRouter(const Config& config);
+// n_group and topk_group, checked; nothing where there is one group.
+std::optional<Router::Groups> ReadGroups(const Config& config, const Router& router, Router::Groups::By by);
+// A GGUF holds one architecture for all generations; only the later ones score by sigmoid.
+bool ScoresBySigmoid(const Config& config);
+
+inline constexpr std::string_view kDeepSeekArchs[] = {"deepseek2"};
+
+inline constexpr auto kHfLatent = std::to_array<Rule>({
+    {"attn.q", "model.layers.{L}.self_attn.q_proj.weight"},
+    {"attn.q_a", "model.layers.{L}.self_attn.q_a_proj.weight"},
+    {"attn.q_a_norm", "model.layers.{L}.self_attn.q_a_layernorm.weight"},
+    {"attn.q_b", "model.layers.{L}.self_attn.q_b_proj.weight"},
+    {"attn.kv_a", "model.layers.{L}.self_attn.kv_a_proj_with_mqa.weight"},
+    {"attn.kv_a_norm", "model.layers.{L}.self_attn.kv_a_layernorm.weight"},
+    {"attn.kv_b", "model.layers.{L}.self_attn.kv_b_proj.weight"},
+    {"attn.o", "model.layers.{L}.self_attn.o_proj.weight"},
+    {"moe.selection_bias", "model.layers.{L}.mlp.gate.e_score_correction_bias"},
+    {"moe.shared.gate", "model.layers.{L}.mlp.shared_experts.gate_proj.weight"},
+    {"moe.shared.up", "model.layers.{L}.mlp.shared_experts.up_proj.weight"},
+    {"moe.shared.down", "model.layers.{L}.mlp.shared_experts.down_proj.weight"},
+});
+inline constexpr auto kGgufLatent = std::to_array<Rule>({
+    {"attn.q", "blk.{L}.attn_q.weight"},
+    {"attn.q_a", "blk.{L}.attn_q_a.weight"},
+    {"attn.q_a_norm", "blk.{L}.attn_q_a_norm.weight"},
+    {"attn.q_b", "blk.{L}.attn_q_b.weight"},
+    {"attn.kv_a", "blk.{L}.attn_kv_a_mqa.weight"},
+    {"attn.kv_a_norm", "blk.{L}.attn_kv_a_norm.weight"},
+    {"attn.kv_b", "blk.{L}.attn_kv_b.weight"},
+    {"attn.k_b", "blk.{L}.attn_k_b.weight"},
+    {"attn.v_b", "blk.{L}.attn_v_b.weight"},
+    {"attn.o", "blk.{L}.attn_output.weight"},
+    {"moe.selection_bias", "blk.{L}.exp_probs_b.bias"},
+    {"moe.shared.gate", "blk.{L}.ffn_gate_shexp.weight"},
+    {"moe.shared.up", "blk.{L}.ffn_up_shexp.weight"},
+    {"moe.shared.down", "blk.{L}.ffn_down_shexp.weight"},
+});
+inline constexpr auto kDeepSeekHf = Join(kHfModel, kHfLatent, kHfFfn, kHfExperts);
+inline constexpr auto kDeepSeekGguf = Join(kGgufModel, kGgufLatent, kGgufFfn, kGgufExperts);
+
+// The layers after the last predict further tokens; some converters keep the joined attn_kv_b beside its two
+// parts.
+inline constexpr auto kDeepSeekSkip = std::to_array<std::string_view>({
+    "*.rotary_emb.inv_freq",
+    "model.layers.{N}.*",
+    "blk.{N}.*",
+    "blk.*.attn_kv_b.weight",
+});
+
+}  // namespace sluice::model
