@@ -5,16 +5,17 @@
 namespace sluice::kernels {
 namespace {
 
+// A tier's Fill function is itself compiled for that tier, so an unsupported one must not even be called.
 Table Build(Isa isa) {
   Table table{.isa = isa};
   FillMatmulScalar(table);
   FillElementwiseScalar(table);
 #if defined(SLUICE_KERNELS_X86)
-  if (isa >= Isa::kAvx2) {
+  if (isa >= Isa::kAvx2 && Supported(Isa::kAvx2)) {
     FillMatmulAvx2(table);
     FillElementwiseAvx2(table);
   }
-  if (isa >= Isa::kAvx512) {
+  if (isa >= Isa::kAvx512 && Supported(Isa::kAvx512)) {
     FillMatmulAvx512(table);
     FillElementwiseAvx512(table);
   }
