@@ -1,0 +1,54 @@
+#include "cli/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/embedded_model.h"
+#include "cli/progress.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int64_t kMostThreads = 1024;
+
+Result<kernels::Isa> ChooseIsa(const std::string& name) {
+  if (name.empty()) return kernels::SelectIsa();
+  SLUICE_TRY(const kernels::Isa isa, kernels::ParseIsa(name));
+  if (!kernels::Supported(isa))
+    return Fail(ErrorCode::kConfig, fmt::format("this machine has no {}", name), "leave out --isa");
+  return isa;
+}
+
+}  // namespace
+
+void ComputeFlags::AddTo(Verb& verb) {
+  verb.Integer("--threads", &threads, 0, kMostThreads, "Threads; 0 for one per core (default)");
+  verb.Text("--isa", "TIER", &isa, "scalar, avx2 or avx512 instead of the best of this machine");
+  verb.Flag("--exact", &exact, "Decode weights to F32 and never quantise activations (slow)");
+}
+
+Result<formats::Checkpoint> OpenModel(const std::string& path) {
+  return path.empty() ? formats::OpenGgufCheckpoint(EmbeddedModel()) : formats::OpenCheckpoint(path);
+}
+
+std::string ModelName(const std::string& path) {
+  if (path.empty()) return kEmbeddedModelName;
+  std::filesystem::path name(path);
+  if (!name.has_filename()) name = name.parent_path();  // "folder/"
+  return name.extension() == ".gguf" ? name.stem() : name.filename();
+}
+
+Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags) {
+  LoadedModel loaded;
+  SLUICE_TRY(loaded.isa, ChooseIsa(flags.isa));
+  const size_t threads =
+      flags.threads > 0 ? static_cast<size_t>(flags.threads) : std::max<size_t>(1, PhysicalCpus().size());
+  loaded.team = std::make_unique<ThreadTeam>(static_cast<int>(threads));
+  model::ModelOptions options{.exact = flags.exact, .progress = ShowProgress("loading")};
+  SLUICE_TRY(loaded.model, model::LoadModel(checkpoint, *loaded.team, options));
+  return loaded;
+}
+
+}  // namespace sluice::cli

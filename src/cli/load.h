@@ -1,0 +1,39 @@
+// Opening and loading models: what run, demo, serve and verify share.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/thread_team.h"
+#include "cli/verb.h"
+#include "formats/checkpoint.h"
+#include "kernels/isa.h"
+#include "model/model.h"
+
+namespace sluice::cli {
+
+// How a model is computed: --threads, --isa, --exact.
+struct ComputeFlags {
+  int64_t threads = 0;  // 0: one per core
+  std::string isa;      // empty: the best of this machine
+  bool exact = false;
+
+  void AddTo(Verb& verb);
+};
+
+// The model at `path`; the embedded one if it is empty.
+Result<formats::Checkpoint> OpenModel(const std::string& path);
+
+// What messages call the model at `path`.
+std::string ModelName(const std::string& path);
+
+struct LoadedModel {
+  kernels::Isa isa = kernels::Isa::kScalar;
+  std::unique_ptr<ThreadTeam> team;
+  std::unique_ptr<model::Model> model;
+};
+// Shows progress on a terminal.
+Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags);
+
+}  // namespace sluice::cli

@@ -1,0 +1,60 @@
+#include "cli/verb.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+namespace sluice::cli {
+namespace {
+
+template <typename Number>
+CLI::Validator Within(Number least, Number most) {
+  CLI::Validator validator;
+  validator.operation([least, most](std::string& text) {
+    Number value{};
+    if (!CLI::detail::lexical_cast(text, value)) return fmt::format("'{}' is not a number", text);
+    if (!(value >= least && value <= most))
+      return fmt::format("{} is not between {} and {}", text, least, most);
+    return std::string();
+  });
+  return validator;
+}
+
+}  // namespace
+
+Verb::Verb(CLI::App& program, Action& action, const char* name, const char* help)
+    : app_(program.add_subcommand(name, help)), action_(&action) {}
+
+void Verb::Argument(const char* name, std::string* value, Need need, const char* help) {
+  app_->add_option(name, *value, help)->required(need == Need::kRequired);
+}
+
+void Verb::Arguments(const char* name, std::vector<std::string>* values, const char* help) {
+  app_->add_option(name, *values, help);
+}
+
+void Verb::Text(const char* flag, const char* type, std::string* value, const char* help) {
+  app_->add_option(flag, *value, help)->type_name(type);
+}
+
+void Verb::Integer(const char* flag, int64_t* value, int64_t least, int64_t most, const char* help) {
+  app_->add_option(flag, *value, help)->check(Within(least, most))->type_name("N");
+}
+
+void Verb::Real(const char* flag, double* value, double least, double most, const char* help) {
+  app_->add_option(flag, *value, help)->check(Within(least, most))->type_name("X");
+}
+
+void Verb::Flag(const char* flag, bool* value, const char* help) { app_->add_flag(flag, *value, help); }
+
+void Verb::Require(const char* flag) { app_->get_option(flag)->required(); }
+
+void Verb::Exclude(const char* one, const char* other) {
+  app_->get_option(one)->excludes(app_->get_option(other));
+}
+
+void Verb::Do(std::function<Result<int>()> what) {
+  app_->callback([action = action_, what = std::move(what)] { *action = what; });
+}
+
+}  // namespace sluice::cli
