@@ -1,0 +1,199 @@
+#include "engine/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "backend/backend.h"
+#include "engine/sampler.h"
+#include "formats/safetensors.h"
+
+namespace sluice::engine {
+namespace {
+
+struct Reference {
+  std::vector<int32_t> prompt, greedy;
+  std::vector<float> logits;      // [prompt][vocab]
+  std::vector<float> int8_error;  // [4] or empty
+  double largest = 0;             // |logit|
+};
+
+Result<Reference> LoadReference(const formats::SafetensorsReader& file, int vocab) {
+  Reference r;
+  SLUICE_TRY(r.prompt, file.Ints("prompt_ids"));
+  SLUICE_TRY(r.logits, file.Floats("logits"));
+  if (file.tensors().Find("greedy_ids")) {
+    SLUICE_TRY(r.greedy, file.Ints("greedy_ids"));
+  }
+  if (file.tensors().Find("int8_activation_error")) {
+    SLUICE_TRY(r.int8_error, file.Floats("int8_activation_error"));
+  }
+  if (r.prompt.empty() || r.logits.size() != r.prompt.size() * static_cast<size_t>(vocab))
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("the reference holds {} logits for {} prompt tokens; the model's vocabulary is {}",
+                            r.logits.size(), r.prompt.size(), vocab),
+                "is this the reference of another model?");
+  for (float x : r.logits) r.largest = std::max(r.largest, std::abs(static_cast<double>(x)));
+  return r;
+}
+
+// The model's forward pass over token sequences of its own, outside any scheduler.
+class Runner {
+ public:
+  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, kernels::Isa isa, int64_t tokens) {
+    SLUICE_TRY(auto backend, backend::CreateCpuBackend(model, team, {isa, static_cast<int>(tokens), tokens}));
+    return Runner(std::move(backend));
+  }
+
+  // Appends tokens to the sequence; logits are wanted for all of them.
+  Status Append(std::span<const int32_t> ids, backend::RouterTrace* trace = nullptr) {
+    SLUICE_CHECK_OK(backend_->pool().Grow(&pages_, pages_.length + static_cast<int64_t>(ids.size())));
+    std::vector<backend::BatchToken> tokens;
+    for (size_t i = 0; i < ids.size(); ++i)
+      tokens.push_back({ids[i], static_cast<int32_t>(pages_.length + static_cast<int64_t>(i)), 0, true});
+    const kv::PageTable* tables[] = {&pages_};
+    SLUICE_CHECK_OK(backend_->Forward({tokens, tables, trace}));
+    pages_.length += static_cast<int64_t>(ids.size());
+    return {};
+  }
+  void Restart() { backend_->pool().Release(&pages_); }
+  std::span<const float> Logits(int i) const { return backend_->Logits(i); }
+  const model::Plan& plan() const { return backend_->plan(); }
+
+ private:
+  explicit Runner(std::unique_ptr<backend::Backend> backend) : backend_(std::move(backend)) {}
+  std::unique_ptr<backend::Backend> backend_;
+  kv::PageTable pages_;
+};
+
+// The largest tolerable error, by what the weights are.
+void SetTolerance(const model::Model& model, const model::Plan& plan, const Reference& r, double asked, VerifyReport* report) {
+  model::ActSet acts = 0;
+  for (model::ActSet a : plan.acts) acts |= a;
+  const bool by32 = acts & model::Bit(kernels::ActType::kQ8x32), by256 = acts & model::Bit(kernels::ActType::kQ8x256);
+  const bool plain = std::ranges::all_of(plan.steps, [](const model::Step& s) {
+    const auto* o = std::get_if<model::ResidualStep>(&s.op);
+    return o == nullptr || o->matrix->dtype == DType::kF32;
+  });
+  if (asked > 0) {
+    report->tolerance = asked;
+    report->tolerance_basis = "as asked";
+  } else if (model.exact || (plain && !by32 && !by256)) {
+    report->tolerance = 1e-4;
+    report->tolerance_basis = model.exact ? "exact mode" : "F32 weights";
+  } else if ((by32 || by256) && r.int8_error.size() == 4) {
+    report->tolerance = 1.5 * (by256 ? std::max(r.int8_error[0], r.int8_error[2]) : r.int8_error[0]) / r.largest;
+    report->tolerance_basis = "1.5 x the reference's int8_activation_error";
+  } else {
+    report->tolerance = 2e-2;
+    report->tolerance_basis = by32 || by256 ? "8-bit activations" : "16-bit weights";
+  }
+}
+
+void CompareLogits(const Runner& runner, const Reference& r, VerifyReport* report) {
+  const size_t vocab = r.logits.size() / r.prompt.size();
+  for (size_t t = 0; t < r.prompt.size(); ++t) {
+    const std::span<const float> actual = runner.Logits(static_cast<int>(t));
+    for (size_t v = 0; v < vocab; ++v) {
+      const float expected = r.logits[t * vocab + v];
+      const double error = std::abs(static_cast<double>(expected) - actual[v]) / r.largest;
+      if (!(error <= report->logits.error))
+        report->logits = {std::isnan(error) ? INFINITY : error, static_cast<int64_t>(t), static_cast<int64_t>(v), expected, actual[v]};
+    }
+  }
+  report->positions = static_cast<int64_t>(r.prompt.size());
+}
+
+// Choices are sets with weights attached: only which experts, and each one's weight, must agree.
+void CompareChoice(std::span<const int32_t> experts, std::span<const float> weights, const backend::RouterTrace::Layer& layer,
+                   int number, int64_t position, VerifyReport* report) {
+  bool same = true;
+  for (size_t i = 0; i < experts.size(); ++i) {
+    const auto begin = layer.experts.begin() + position * layer.top_k;
+    const auto found = std::find(begin, begin + layer.top_k, experts[i]);
+    if (found == begin + layer.top_k) {
+      same = false;
+      continue;
+    }
+    const double error = std::abs(static_cast<double>(weights[i]) - layer.weights[found - layer.experts.begin()]);
+    if (error > report->router_weights.error) report->router_weights = {error, number, position, experts[i]};
+  }
+  ++report->router_choices;
+  if (same) return;
+  if (report->router_differences++ == 0) {
+    report->first_difference_layer = number;
+    report->first_difference_position = position;
+  }
+}
+
+Status CompareRouters(const formats::SafetensorsReader& file, const model::Model& model, const backend::RouterTrace& trace,
+                      int64_t positions, VerifyReport* report) {
+  int moe = 0;
+  for (size_t l = 0; l < model.layers.size(); ++l) {
+    const bool routed = std::ranges::any_of(model.desc.decoder.layers[l], [](const model::Branch& b) { return std::holds_alternative<model::Moe>(b.op); });
+    if (!routed) continue;
+    const backend::RouterTrace::Layer& layer = trace.layers[moe++];
+    // References count layers of the model.
+    const std::string prefix = fmt::format("router.{}", l);
+    if (!file.tensors().Find(prefix + ".experts")) continue;
+    SLUICE_TRY(const auto experts, file.Ints(prefix + ".experts"));
+    SLUICE_TRY(const auto weights, file.Floats(prefix + ".weights"));
+    const size_t k = static_cast<size_t>(layer.top_k);
+    if (experts.size() != static_cast<size_t>(positions) * k || weights.size() != experts.size())
+      return Fail(ErrorCode::kBadFile, fmt::format("{} holds {} choices; {} tokens choose {} experts each", prefix, experts.size(), positions, k));
+    for (int64_t t = 0; t < positions; ++t)
+      CompareChoice(std::span(experts).subspan(t * k, k), std::span(weights).subspan(t * k, k), layer, static_cast<int>(l), t, report);
+  }
+  return {};
+}
+
+Status CompareGreedy(Runner& runner, const Reference& r, VerifyReport* report) {
+  report->greedy_tokens = static_cast<int64_t>(r.greedy.size());
+  int32_t next = ArgMax(runner.Logits(static_cast<int>(r.prompt.size()) - 1));
+  for (int32_t expected : r.greedy) {
+    if (next != expected) break;
+    ++report->greedy_equal;
+    SLUICE_CHECK_OK(runner.Append({{next}}));
+    next = ArgMax(runner.Logits(0));
+  }
+  return {};
+}
+
+Status CompareDecode(Runner& runner, const Reference& r, const std::vector<float>& prefill, VerifyReport* report) {
+  const size_t vocab = r.logits.size() / r.prompt.size();
+  runner.Restart();
+  for (size_t t = 0; t < r.prompt.size(); ++t) {
+    SLUICE_CHECK_OK(runner.Append({{r.prompt[t]}}));
+    ++report->decode_positions;
+    report->decode_equal += std::memcmp(prefill.data() + t * vocab, runner.Logits(0).data(), vocab * sizeof(float)) == 0;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<VerifyReport> Verify(const model::Model& model, ThreadTeam& team, const std::string& reference,
+                            const VerifyOptions& options) {
+  SLUICE_TRY(const auto file, formats::SafetensorsReader::Open(reference));
+  SLUICE_TRY(const Reference r, LoadReference(file, model.desc.vocab));
+  SLUICE_TRY(Runner runner, Runner::Create(model, team, options.isa, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
+  VerifyReport report;
+  SetTolerance(model, runner.plan(), r, options.tolerance, &report);
+
+  backend::RouterTrace trace;
+  SLUICE_CHECK_OK(runner.Append(r.prompt, &trace));
+  CompareLogits(runner, r, &report);
+  SLUICE_CHECK_OK(CompareRouters(file, model, trace, report.positions, &report));
+  std::vector<float> prefill;
+  for (size_t t = 0; t < r.prompt.size(); ++t) {
+    const auto row = runner.Logits(static_cast<int>(t));
+    prefill.insert(prefill.end(), row.begin(), row.end());
+  }
+  SLUICE_CHECK_OK(CompareGreedy(runner, r, &report));
+  SLUICE_CHECK_OK(CompareDecode(runner, r, prefill, &report));
+  return report;
+}
+
+}  // namespace sluice::engine
