@@ -11,9 +11,13 @@ namespace sluice::kernels {
 void FillMatmulScalar(Table& table);  // products with panels, and the quantisers of activation rows
 void FillMatmulAvx2(Table& table);
 void FillMatmulAvx512(Table& table);
-void FillActivationRowScalar(Table& table);  // called by FillMatmul*
-void FillActivationRowAvx2(Table& table);
-void FillActivationRowAvx512(Table& table);
+// Called by these: types with a scale per 32, and with sub-scales per 256.
+void FillMatmul32Avx2(Table& table);
+void FillMatmul32Avx512(Table& table);
+void FillMatmul256Avx2(Table& table);
+void FillMatmul256Avx512(Table& table);
+void FillActivationRowScalar(Table& table);  // called by FillMatmulScalar
+void FillActivationRowAvx2(Table& table);    // called by FillMatmulAvx2
 
 void FillElementwiseScalar(Table& table);  // every other entry: elementwise kernels and attention
 void FillElementwiseAvx2(Table& table);

@@ -1,0 +1,116 @@
+// What the products need of AVX2: eight rows at once. lanes_avx512.h has the same names. For tier
+// files only.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/byte_tables.h"
+#include "kernels/math.h"
+
+namespace sluice::kernels {
+namespace {
+
+struct Lanes {
+  static constexpr int kRows = 8;
+  static constexpr int kTokens = 4;       // most tokens in one pass over a panel of integers
+  static constexpr int kFloatTokens = 3;  // and over one of floats
+  static constexpr int kSignedOffset = 0;
+  // A part holds sums of 16 bits. maddubs must not saturate: activations are within 127, so a quad adds at
+  // most 254 times the largest magnitude of a code.
+  static constexpr bool kPartsAreSums = false;
+  static constexpr int QuadsPerPart(int largest) { return 32767 / (254 * largest); }
+
+  using I = __m256i;
+  using F = __m256;
+  typedef uint32_t U32 __attribute__((vector_size(32)));
+  struct Codes {
+    I value;       // unsigned, or magnitudes
+    I signs = {};  // for signed codes: the codes
+  };
+
+  static SLUICE_INLINE I Load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static SLUICE_INLINE I LoadU8(const void* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+  }
+  static SLUICE_INLINE I LoadU16(const void* p) {
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
+  static SLUICE_INLINE I Bytes(int b) { return _mm256_set1_epi8(static_cast<char>(b)); }
+  static SLUICE_INLINE I Words(int w) { return _mm256_set1_epi32(w); }
+  static SLUICE_INLINE I Left(I v, int bits) { return (I)((U32)v << bits); }
+  static SLUICE_INLINE I Right(I v, int bits) { return (I)((U32)v >> bits); }
+  static SLUICE_INLINE I Sub(I a, I b) { return _mm256_sub_epi32(a, b); }
+  static SLUICE_INLINE I SubBytes(I a, I b) { return _mm256_sub_epi8(a, b); }
+  static SLUICE_INLINE I Lookup(I codes, const ByteTable& table) {  // codes below 16
+    return _mm256_shuffle_epi8(Spread(table), codes);
+  }
+
+  static SLUICE_INLINE Codes Unsigned(I codes) { return {codes}; }
+  static SLUICE_INLINE Codes Signed(I codes_plus_128) {
+    const I codes = _mm256_xor_si256(codes_plus_128, Bytes(0x80));
+    return {_mm256_abs_epi8(codes), codes};  // -128 becomes an unsigned 128
+  }
+  template <bool kSigned>
+  static SLUICE_INLINE I AddQuad(I part, Codes codes, int x) {
+    const I quad = _mm256_set1_epi32(x);
+    const I pairs = _mm256_maddubs_epi16(codes.value, kSigned ? _mm256_sign_epi8(quad, codes.signs) : quad);
+    return _mm256_add_epi16(part, pairs);
+  }
+  static SLUICE_INLINE I AddPart(I sum, I part) { return AddPart(sum, part, _mm256_set1_epi16(1)); }
+  static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(part, scale));
+  }
+  // Byte kByte of each lane, as AddPart wants it.
+  template <int kByte, bool kSigned>
+  static SLUICE_INLINE I Scale(I bytes) {
+    return Pair<kByte, kByte, kSigned>(bytes);
+  }
+  // Bytes kFirst and kSecond of each lane as two 16-bit numbers.
+  template <int kFirst, int kSecond, bool kSigned>
+  static SLUICE_INLINE I Pair(I bytes) {
+    const I picked = _mm256_shuffle_epi8(bytes, Spread(kPickPair<kFirst, kSecond, kSigned>));
+    return kSigned ? _mm256_srai_epi16(picked, 8) : picked;
+  }
+  // sum + the product of the 16-bit pairs; x is the same pair for all lanes.
+  static SLUICE_INLINE I AddPairs(I sum, I pairs, int x) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(x)));
+  }
+
+  static SLUICE_INLINE F All(float x) { return _mm256_set1_ps(x); }
+  static SLUICE_INLINE F LoadF32(const void* p) { return _mm256_loadu_ps(static_cast<const float*>(p)); }
+  static SLUICE_INLINE F LoadF16(const void* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
+  static SLUICE_INLINE F LoadBF16(const void* p) { return AsFloat(_mm256_slli_epi32(LoadU16(p), 16)); }
+  static SLUICE_INLINE F LoadF8(const void* p) {  // E4M3
+    const __m128i v = _mm_cvtepu8_epi16(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+    const __m128i magnitude = _mm_slli_epi16(_mm_and_si128(v, _mm_set1_epi16(0x7f)), 7);
+    const __m128i sign = _mm_slli_epi16(_mm_and_si128(v, _mm_set1_epi16(0x80)), 8);
+    const __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7f << 7));
+    const __m128i half =
+        _mm_or_si128(_mm_or_si128(magnitude, sign), _mm_and_si128(nan, _mm_set1_epi16(0x7e00)));
+    return _mm256_mul_ps(_mm256_cvtph_ps(half), _mm256_set1_ps(256.0f));
+  }
+  static SLUICE_INLINE void Store(float* p, F v) { _mm256_storeu_ps(p, v); }
+  static SLUICE_INLINE F ToFloat(I v) { return _mm256_cvtepi32_ps(v); }
+  static SLUICE_INLINE F AsFloat(I bits) { return _mm256_castsi256_ps(bits); }
+  static SLUICE_INLINE F Add(F a, F b) { return _mm256_add_ps(a, b); }
+  static SLUICE_INLINE F Mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  static SLUICE_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static SLUICE_INLINE F NegFma(F a, F b, F c) { return _mm256_fnmadd_ps(a, b, c); }
+  static SLUICE_INLINE I IfBelow(I v, int limit, I yes, I no) {
+    return _mm256_blendv_epi8(no, yes, _mm256_cmpgt_epi32(Words(limit), v));
+  }
+  static SLUICE_INLINE I LeftEach(I v, I bits) { return _mm256_sllv_epi32(v, bits); }
+
+ private:
+  static SLUICE_INLINE I Spread(const ByteTable& table) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table.value)));
+  }
+};
+
+}  // namespace
+}  // namespace sluice::kernels

@@ -1,0 +1,231 @@
+// Products with panels for the vector tiers; matmul_scalar.cc says what they compute. Rows are computed
+// Lanes::kRows at a time, tokens a few per pass. For tier files, after a lanes_*.h.
+#pragma once
+
+#include "kernels/activation_row.h"
+#include "kernels/matmul_formats.h"
+#include "kernels/panel.h"
+#include "kernels/raw_superblock.h"
+#include "kernels/table.h"
+
+namespace sluice::kernels {
+namespace {
+
+constexpr int kParts = kPanelRows / Lanes::kRows;  // of a panel, by rows
+constexpr int kAhead = 4096;                       // bytes between a read and its prefetch
+
+template <int kIndex>
+struct Const {
+  static constexpr int value = kIndex;
+};
+
+// f(Const<0>) ... f(Const<kCount - 1>)
+template <int kCount, int kIndex = 0, typename Body>
+SLUICE_INLINE void Unroll(Body f) {
+  if constexpr (kIndex < kCount) {
+    f(Const<kIndex>{});
+    Unroll<kCount, kIndex + 1>(f);
+  }
+}
+
+SLUICE_INLINE int LoadInt(const std::byte* p) {
+  int value;
+  __builtin_memcpy(&value, p, 4);
+  return value;
+}
+SLUICE_INLINE float LoadFloat(const std::byte* p) {
+  float value;
+  __builtin_memcpy(&value, p, 4);
+  return value;
+}
+
+SLUICE_INLINE void Prefetch(const std::byte* p, int bytes) {
+  for (int i = 0; i < bytes; i += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(p + i + kAhead), _MM_HINT_T0);
+}
+
+// Adds the products of quads kFirst, ... kFirst + kCount of one group of 32 k to sum[token], times the scale.
+template <typename Format, int kTokens, int kFirst, int kCount, bool kScaled>
+SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x, int64_t k, I scale, I* sum) {
+  constexpr int kPerPart =
+      Lanes::QuadsPerPart(Format::kLargest) < kCount ? Lanes::QuadsPerPart(Format::kLargest) : kCount;
+  static_assert(kPerPart > 0);
+  constexpr bool kDirect = Lanes::kPartsAreSums && !kScaled;
+  I part[kTokens];
+  for (int t = 0; t < kTokens; ++t) part[t] = kDirect ? sum[t] : I{};
+  Unroll<kCount>([&](auto q) __attribute__((always_inline)) {
+    constexpr int kQuad = kFirst + decltype(q)::value;
+    const Lanes::Codes codes = Format::template Quad<kQuad>(vectors);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t)
+      part[t] = Lanes::AddQuad<Format::kSigned>(part[t], codes, LoadInt(x[t] + k + 4 * kQuad));
+    constexpr int kDone = decltype(q)::value + 1;
+    if constexpr (!kDirect && (kDone % kPerPart == 0 || kDone == kCount)) {
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) {
+        sum[t] = kScaled ? Lanes::AddPart(sum[t], part[t], scale) : Lanes::AddPart(sum[t], part[t]);
+        part[t] = I{};
+      }
+    }
+  });
+  if constexpr (kDirect)
+    for (int t = 0; t < kTokens; ++t) sum[t] = part[t];
+}
+
+// Sums over the groups of 16 of byte * (sum of activations), for sub-scales or minima.
+template <typename Format, int kTokens, bool kSigned>
+SLUICE_INLINE void AddSums(const I* bytes, const std::byte* const* sums, int64_t at, I* out) {
+  Unroll<8>([&](auto pair) __attribute__((always_inline)) {
+    constexpr int kIndex = decltype(pair)::value, kFirst = kIndex * 32 / Format::kGroup;
+    constexpr int kSecond = (kIndex * 32 + 16) / Format::kGroup;
+    const I both = Lanes::Pair<kFirst % 4, kSecond % 4, kSigned>(bytes[kFirst / 4]);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t)
+      out[t] = Lanes::AddPairs(out[t], both, LoadInt(sums[t] + at + 4 * kIndex));
+  });
+}
+
+// Where the parts of an activation row are.
+struct Offsets {
+  int64_t scale, sum;
+  explicit Offsets(ActLayout at) : scale(at.scales_at()), sum(at.sums_at()) {}
+};
+
+// Block b of 256 for rows first, ...: acc[token] += x_scale * (d * dot - dmin * min_dot).
+template <typename Format, int kTokens>
+SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, int first,
+                              const std::byte* const* x, int64_t b, const Offsets& at, F* acc) {
+  constexpr int kWordBytes =
+      4 * Format::kGroup / 32 * 64 * Format::kBits;  // of codes that a word of scales covers
+  Scales s;
+  Format::Unpack(fields, first, &s);
+  I dot[kTokens] = {};
+#pragma GCC unroll 1
+  for (int w = 0; w < 64 / Format::kGroup; ++w) {
+    const std::byte* vectors = codes + w * kWordBytes + first * 4;
+    const int64_t k = b * 256 + w * 4 * Format::kGroup;
+    if (first == 0) Prefetch(vectors, kWordBytes);
+    Unroll<4>([&](auto g) __attribute__((always_inline)) {
+      constexpr int kAt = decltype(g)::value * Format::kGroup, kQuad = kAt % 32 / 4;
+      AddGroup<Format, kTokens, kQuad, Format::kGroup / 4, true>(
+          vectors + kAt / 32 * 64 * Format::kBits, x, k + kAt / 32 * 32,
+          Lanes::Scale<decltype(g)::value, Format::kSignedScales>(s.scale[w]), dot);
+    });
+  }
+  if constexpr (Format::kOffset != 0) {
+    I excess[kTokens] = {};
+    AddSums<Format, kTokens, Format::kSignedScales>(s.scale, x, at.sum + b * 32, excess);
+    for (int t = 0; t < kTokens; ++t)
+      dot[t] = Lanes::Sub(dot[t], Lanes::Left(excess[t], __builtin_ctz(Format::kOffset)));
+  }
+  const F d = Format::D(fields, first);
+  F term[kTokens];
+  for (int t = 0; t < kTokens; ++t) term[t] = Lanes::Mul(d, Lanes::ToFloat(dot[t]));
+  if constexpr (Format::kMinima) {
+    I min_dot[kTokens] = {};
+    AddSums<Format, kTokens, false>(s.min, x, at.sum + b * 32, min_dot);
+    const F dmin = Format::Dmin(fields, first);
+    for (int t = 0; t < kTokens; ++t) term[t] = Lanes::NegFma(dmin, Lanes::ToFloat(min_dot[t]), term[t]);
+  }
+  for (int t = 0; t < kTokens; ++t)
+    acc[t] = Lanes::Fma(Lanes::All(LoadFloat(x[t] + at.scale + b * 4)), term[t], acc[t]);
+}
+
+// Block b of 32: acc[token] += (d * x_scale) * dot, then acc[token] += (m * x_scale) * sum.
+template <typename Format, int kTokens>
+SLUICE_INLINE void Block32(const std::byte* codes, const std::byte* fields, int first,
+                           const std::byte* const* x, int64_t b, const Offsets& at, F* acc) {
+  I dot[kTokens] = {};
+  if constexpr (Format::kOffset != 0) {
+    constexpr uint32_t kMinusOffset = (0x10000u - Format::kOffset) * 0x10001u;  // twice, in 16 bits
+    const I pair = Lanes::Words(static_cast<int>(kMinusOffset));
+    for (int t = 0; t < kTokens; ++t) dot[t] = Lanes::AddPairs(dot[t], pair, LoadInt(x[t] + at.sum + b * 4));
+  }
+  AddGroup<Format, kTokens, 0, 8, false>(codes + first * 4, x, b * 32, I{}, dot);
+  const F d = Format::D(fields, first);
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const F x_scale = Lanes::All(LoadFloat(x[t] + at.scale + b * 4));
+    acc[t] = Lanes::Fma(Lanes::Mul(d, x_scale), Lanes::ToFloat(dot[t]), acc[t]);
+    if constexpr (Format::kMinima) {
+      const int pair = LoadInt(x[t] + at.sum + b * 4);
+      const float sum = static_cast<float>(static_cast<int16_t>(pair) + (pair >> 16));
+      acc[t] = Lanes::Fma(Lanes::Mul(Format::M(fields, first), x_scale), Lanes::All(sum), acc[t]);
+    }
+  }
+}
+
+template <int kTokens>
+SLUICE_INLINE void StoreRows(const F (*acc)[kTokens], float* const* y) {
+  for (int p = 0; p < kParts; ++p)
+    for (int t = 0; t < kTokens; ++t) Lanes::Store(y[t] + p * Lanes::kRows, acc[p][t]);
+}
+
+template <typename Format>
+struct Product256 {
+  static constexpr int kMaxTokens = Lanes::kTokens;
+  template <int kTokens>
+  void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
+    const Offsets at(ActLayout{k, 256});
+    const std::byte* fields = panel + k / 32 * 64 * Format::kBits;
+    F acc[kParts][kTokens] = {};
+    for (int64_t b = 0; b < k / 256; ++b) {
+      Prefetch(fields, Format::kFieldBytes * kPanelRows);
+      for (int p = 0; p < kParts; ++p)
+        Superblock<Format, kTokens>(panel, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      panel += 512 * Format::kBits;
+      fields += Format::kFieldBytes * kPanelRows;
+    }
+    StoreRows<kTokens>(acc, y);
+  }
+};
+
+template <typename Format>
+struct Product32 {
+  static constexpr int kMaxTokens = Lanes::kTokens;
+  template <int kTokens>
+  void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
+    const Offsets at(ActLayout{k, 32});
+    const std::byte* fields = panel + k / 32 * 64 * Format::kBits;
+    F acc[kParts][kTokens] = {};
+    for (int64_t b = 0; b < k / 32; ++b) {
+      Prefetch(panel, 64 * Format::kBits);
+      Prefetch(fields, 1);
+      for (int p = 0; p < kParts; ++p)
+        Block32<Format, kTokens>(panel, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      panel += 64 * Format::kBits;
+      fields += Format::kFieldBytes * kPanelRows;
+    }
+    StoreRows<kTokens>(acc, y);
+  }
+};
+
+template <typename Product, int kTokens = Product::kMaxTokens>
+SLUICE_INLINE void RunPass(const Product& product, int tokens, const std::byte* panel, int64_t k,
+                           const std::byte* const* x, float* const* y) {
+  if constexpr (kTokens > 1) {
+    if (tokens < kTokens) return RunPass<Product, kTokens - 1>(product, tokens, panel, k, x, y);
+  }
+  product.template Run<kTokens>(panel, k, x, y);
+}
+
+// Passes of nearly equal size, none above kMaxTokens: 9 tokens are 5 + 4, not 8 + 1.
+template <typename Product>
+SLUICE_INLINE void RunPasses(const Product& product, const std::byte* panel, int64_t k,
+                             const std::byte* const* x, int64_t n, float* const* y) {
+  for (int64_t passes = (n + Product::kMaxTokens - 1) / Product::kMaxTokens; passes > 0; --passes) {
+    const int tokens = static_cast<int>((n + passes - 1) / passes);
+    RunPass(product, tokens, panel, k, x, y);
+    x += tokens;
+    y += tokens;
+    n -= tokens;
+  }
+}
+
+template <typename Product>
+void Matmul(const std::byte* panel, int64_t k, const std::byte* const* x, int64_t n, float* const* y) {
+  RunPasses(Product{}, panel, k, x, n, y);
+}
+
+}  // namespace
+}  // namespace sluice::kernels
