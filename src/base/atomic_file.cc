@@ -38,18 +38,21 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, uint64_t expected
   file.expected_size_ = expected_size;
   struct stat st{};
   if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode))
-    return Fail(ErrorCode::kCantCreate, fmt::format("{}: exists and is not a regular file", path), "choose another name");
+    return Fail(ErrorCode::kCantCreate, fmt::format("{}: exists and is not a regular file", path),
+                "choose another name");
   file.temporary_path_ = path + ".partial-XXXXXX";
   file.fd_ = ::mkostemp(file.temporary_path_.data(), O_CLOEXEC);
   if (file.fd_ < 0) {
     const int error = errno;
     const bool denied = error == EACCES || error == EPERM || error == EROFS;
     return Fail(denied ? ErrorCode::kPermission : ErrorCode::kCantCreate,
-                fmt::format("{}: cannot be created: {}", path, std::strerror(error)), "check the directory and its rights");
+                fmt::format("{}: cannot be created: {}", path, std::strerror(error)),
+                "check the directory and its rights");
   }
   ::fchmod(file.fd_, CreationMode());
   // Not every file system can reserve; then a full disk shows while writing.
-  if (expected_size > 0 && ::fallocate(file.fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(expected_size)) != 0) {
+  if (expected_size > 0 &&
+      ::fallocate(file.fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(expected_size)) != 0) {
     const int error = errno;
     if (error == ENOSPC || error == EFBIG || error == EDQUOT) return file.Failed(error, "reserving space");
   }
@@ -87,13 +90,15 @@ void AtomicFile::Discard() {
 }
 
 tl::unexpected<Error> AtomicFile::Failed(int error, const char* doing) {
-  std::string numbers = fmt::format("{} of {} bytes are written", on_disk_, std::max(expected_size_, written_));
+  std::string numbers =
+      fmt::format("{} of {} bytes are written", on_disk_, std::max(expected_size_, written_));
   struct statvfs fs{};
   if (fd_ >= 0 && ::fstatvfs(fd_, &fs) == 0)
     numbers += fmt::format(", {} bytes are free", uint64_t{fs.f_bavail} * uint64_t{fs.f_frsize});
   Discard();
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return Fail(ErrorCode::kIo, fmt::format("{}: {} failed: {} ({})", path_, doing, std::strerror(error), numbers),
+  return Fail(ErrorCode::kIo,
+              fmt::format("{}: {} failed: {} ({})", path_, doing, std::strerror(error), numbers),
               full ? "free some space or write to another disk; no partial file is left" : "check the disk");
 }
 
@@ -113,7 +118,8 @@ Status AtomicFile::Flush() {
 }
 
 Status AtomicFile::WriteThrough(std::span<const std::byte> bytes) {
-  if (fd_ < 0) return Fail(ErrorCode::kIo, fmt::format("{}: writing goes on after a failure or after the end", path_));
+  if (fd_ < 0)
+    return Fail(ErrorCode::kIo, fmt::format("{}: writing goes on after a failure or after the end", path_));
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -127,7 +133,8 @@ Status AtomicFile::WriteThrough(std::span<const std::byte> bytes) {
 Status AtomicFile::Commit() {
   SLUICE_CHECK_OK(Flush());
   // Gives back what was reserved beyond the end.
-  if (on_disk_ < expected_size_ && ::ftruncate(fd_, static_cast<off_t>(on_disk_)) != 0) return Failed(errno, "trimming");
+  if (on_disk_ < expected_size_ && ::ftruncate(fd_, static_cast<off_t>(on_disk_)) != 0)
+    return Failed(errno, "trimming");
   if (::fsync(fd_) != 0) return Failed(errno, "syncing");
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) return Failed(errno, "renaming");
   ::close(std::exchange(fd_, -1));
@@ -137,7 +144,8 @@ Status AtomicFile::Commit() {
   const int error = errno;
   ::close(directory);
   if (synced != 0 && error != EINVAL && error != EROFS)
-    return Fail(ErrorCode::kIo, fmt::format("{}: syncing its directory failed: {}", path_, std::strerror(error)));
+    return Fail(ErrorCode::kIo,
+                fmt::format("{}: syncing its directory failed: {}", path_, std::strerror(error)));
   return {};
 }
 

@@ -10,11 +10,12 @@
 
 namespace sluice {
 
-// Written under a temporary name in the same directory, synced and renamed by Commit. Whatever is not committed
-// is removed by the destructor. Not thread-safe.
+// Written under a temporary name in the same directory, synced and renamed by Commit. Whatever is not
+// committed is removed by the destructor. Not thread-safe.
 class AtomicFile {
  public:
-  // `expected_size`, if not 0, is reserved at once, so that a full disk shows before the work and not after it.
+  // `expected_size`, if not 0, is reserved at once, so that a full disk shows before the work and not after
+  // it.
   static Result<AtomicFile> Create(const std::string& path, uint64_t expected_size = 0);
 
   AtomicFile(AtomicFile&& other) noexcept;
@@ -39,8 +40,8 @@ class AtomicFile {
   std::string temporary_path_;
   int fd_ = -1;
   uint64_t expected_size_ = 0;
-  uint64_t written_ = 0;   // accepted by Write
-  uint64_t on_disk_ = 0;   // handed to the system
+  uint64_t written_ = 0;  // accepted by Write
+  uint64_t on_disk_ = 0;  // handed to the system
   std::string buffer_;
 };
 

@@ -40,7 +40,8 @@ TEST(AtomicFile, WritesMoreThanItsBuffer) {
   std::string content;
   auto file = AtomicFile::Create(directory / "out");
   ASSERT_TRUE(file);
-  for (const size_t size : {size_t{10}, size_t{3} << 20, size_t{1} << 20, size_t{700000}, size_t{700000}, size_t{1}}) {
+  for (const size_t size :
+       {size_t{10}, size_t{3} << 20, size_t{1} << 20, size_t{700000}, size_t{700000}, size_t{1}}) {
     const std::string piece(size, static_cast<char>('a' + size % 7));
     ASSERT_TRUE(file->Write(Bytes(piece)));
     content += piece;
@@ -64,7 +65,8 @@ TEST(AtomicFile, ReservingTooMuchFailsAtOnce) {
   const auto file = AtomicFile::Create(directory / "out", uint64_t{1} << 61);
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ErrorCode::kIo);
-  EXPECT_NE(file.error().message.find("0 of 2305843009213693952 bytes"), std::string::npos) << file.error().message;
+  EXPECT_NE(file.error().message.find("0 of 2305843009213693952 bytes"), std::string::npos)
+      << file.error().message;
   EXPECT_EQ(directory.FileCount(), 0u);
 }
 

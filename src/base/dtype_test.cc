@@ -27,7 +27,8 @@ TEST(DType, IdsAndNamesLeadBack) {
 }
 
 TEST(DType, RefusesWhatIsNotAType) {
-  for (const uint32_t id : {4u, 5u, 31u, 32u, 33u, 36u, 37u, 38u, 43u, 0xffffffffu}) EXPECT_EQ(DTypeFromGgmlId(id), std::nullopt) << id;
+  for (const uint32_t id : {4u, 5u, 31u, 32u, 33u, 36u, 37u, 38u, 43u, 0xffffffffu})
+    EXPECT_EQ(DTypeFromGgmlId(id), std::nullopt) << id;
   EXPECT_EQ(DTypeFromSafetensors(""), std::nullopt);
   EXPECT_EQ(DTypeFromSafetensors("bf16"), std::nullopt) << "safetensors writes capitals";
   EXPECT_EQ(DTypeFromName(""), std::nullopt);

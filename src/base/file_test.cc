@@ -9,7 +9,9 @@
 namespace sluice {
 namespace {
 
-bool Mentions(const Error& error, std::string_view text) { return error.message.find(text) != std::string::npos; }
+bool Mentions(const Error& error, std::string_view text) {
+  return error.message.find(text) != std::string::npos;
+}
 
 TEST(MappedFile, ShowsTheBytesOfAFile) {
   const TemporaryDirectory directory;
@@ -53,11 +55,13 @@ TEST(MappedFile, WhatIsNotARegularFileIsMissing) {
   const TemporaryDirectory directory;
   const std::string fifo = directory / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  for (const std::string& path : {directory.path().string(), fifo, std::string("/dev/zero"), std::string("/dev/null")}) {
+  for (const std::string& path :
+       {directory.path().string(), fifo, std::string("/dev/zero"), std::string("/dev/null")}) {
     const auto file = MappedFile::Open(path);
     ASSERT_FALSE(file) << path;
     EXPECT_EQ(file.error().code, ErrorCode::kMissing) << path;
-    EXPECT_TRUE(Mentions(file.error(), path) && Mentions(file.error(), "not a regular file")) << file.error().message;
+    EXPECT_TRUE(Mentions(file.error(), path) && Mentions(file.error(), "not a regular file"))
+        << file.error().message;
   }
 }
 

@@ -38,7 +38,8 @@ TEST(Float16, EveryF16HasItsValueAndComesBack) {
 
 TEST(Float16, F16RoundsToNearestTiesToEven) {
   for (uint32_t bits = 0; bits < 0x7bff; ++bits) {
-    const float low = F16ToFloat(static_cast<uint16_t>(bits)), high = F16ToFloat(static_cast<uint16_t>(bits + 1));
+    const float low = F16ToFloat(static_cast<uint16_t>(bits)),
+                high = F16ToFloat(static_cast<uint16_t>(bits + 1));
     const float middle = (low + high) / 2;  // exact: one bit more than F16 has
     ASSERT_EQ(FloatToF16(middle), bits % 2 == 0 ? bits : bits + 1) << bits;
     ASSERT_EQ(FloatToF16(std::nextafter(middle, 0.0f)), bits) << bits;

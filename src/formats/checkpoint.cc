@@ -29,7 +29,8 @@ Result<std::map<std::string, std::string>> GgufSets(const std::string& directory
   }
   if (!error) return sets;
   const bool denied = error == std::errc::permission_denied;
-  return Fail(denied ? ErrorCode::kPermission : ErrorCode::kIo, fmt::format("{}: cannot be listed: {}", directory, error.message()));
+  return Fail(denied ? ErrorCode::kPermission : ErrorCode::kIo,
+              fmt::format("{}: cannot be listed: {}", directory, error.message()));
 }
 
 Result<Checkpoint> OpenDirectory(const std::string& directory) {
@@ -37,8 +38,8 @@ Result<Checkpoint> OpenDirectory(const std::string& directory) {
   std::error_code ignored;
   const fs::path base(directory);
   const bool has_config = fs::exists(base / "config.json", ignored);
-  const bool has_safetensors =
-      fs::exists(base / "model.safetensors", ignored) || fs::exists(base / "model.safetensors.index.json", ignored);
+  const bool has_safetensors = fs::exists(base / "model.safetensors", ignored) ||
+                               fs::exists(base / "model.safetensors.index.json", ignored);
   if (has_config && (has_safetensors || sets.empty())) return OpenHuggingFace(directory);
   if (sets.empty())
     return Fail(ErrorCode::kMissing, fmt::format("{}: has neither config.json nor a .gguf file", directory),
@@ -46,7 +47,8 @@ Result<Checkpoint> OpenDirectory(const std::string& directory) {
   if (sets.size() > 1) {
     std::vector<std::string> names;
     for (const auto& [name, path] : sets) names.push_back(Printable(fs::path(name).filename().string()));
-    return Fail(ErrorCode::kUsage, fmt::format("{}: has {} GGUF models: {}", directory, sets.size(), fmt::join(names, ", ")),
+    return Fail(ErrorCode::kUsage,
+                fmt::format("{}: has {} GGUF models: {}", directory, sets.size(), fmt::join(names, ", ")),
                 "give the path of one of them");
   }
   SLUICE_TRY(Checkpoint checkpoint, OpenGguf(sets.begin()->second));
@@ -60,7 +62,8 @@ Result<Checkpoint> OpenCheckpoint(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return OpenDirectory(path);
   if (path.ends_with(".safetensors") || path.ends_with("config.json"))
-    return Fail(ErrorCode::kUsage, fmt::format("{}: is one file of a model directory", path), "give the directory");
+    return Fail(ErrorCode::kUsage, fmt::format("{}: is one file of a model directory", path),
+                "give the directory");
   return OpenGguf(path);
 }
 

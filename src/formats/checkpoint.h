@@ -25,10 +25,13 @@ struct Checkpoint {
   nlohmann::json config;             // kHuggingFace: config.json
   nlohmann::json generation_config;  // kHuggingFace: generation_config.json, null if absent
 
-  std::span<const std::byte> Bytes(const Tensor& t) const { return files[t.file].bytes().subspan(t.offset, t.size); }
+  std::span<const std::byte> Bytes(const Tensor& t) const {
+    return files[t.file].bytes().subspan(t.offset, t.size);
+  }
 };
 
-// `path`: a .gguf file (any part of a split set), a directory with config.json, or a directory with one GGUF set.
+// `path`: a .gguf file (any part of a split set), a directory with config.json, or a directory with one GGUF
+// set.
 Result<Checkpoint> OpenCheckpoint(const std::string& path);
 // The same from bytes in memory (the embedded model, tests, fuzzing).
 Result<Checkpoint> OpenGgufCheckpoint(MappedFile file);

@@ -10,8 +10,9 @@
 
 namespace sluice::formats {
 
-// A name from a file, fit to print: control characters and invalid bytes as \xNN, cut after 80 bytes.
-std::string Printable(std::string_view text);
+// A name from a file, fit to print: control characters and invalid bytes as \xNN, cut after `max_shown`
+// bytes.
+std::string Printable(std::string_view text, size_t max_shown = 80);
 
 // kBadFile: "model.gguf: offset 24: metadata key: 9 bytes are needed, 3 are left".
 Error FileError(const MappedFile& file, uint64_t offset, std::string_view field, std::string_view what,

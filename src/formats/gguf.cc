@@ -13,11 +13,12 @@
 namespace sluice::formats {
 namespace {
 
-constexpr uint64_t kHeaderBytes = 24;    // magic, version, two counts
-constexpr uint64_t kMinEntryBytes = 14;  // key length, one byte of key, type, one byte of value
+constexpr uint64_t kHeaderBytes = 24;     // magic, version, two counts
+constexpr uint64_t kMinEntryBytes = 14;   // key length, one byte of key, type, one byte of value
 constexpr uint64_t kMinTensorBytes = 33;  // name length, one byte of name, n_dims, one dim, type, offset
 constexpr uint64_t kMaxKeyBytes = 65535;
-constexpr std::string_view kDownloadHint = "the file is damaged or not complete: download or convert it again";
+constexpr std::string_view kDownloadHint =
+    "the file is damaged or not complete: download or convert it again";
 
 // Bytes of one value; for a string, of its length field. 0: not a scalar type.
 uint64_t MinValueBytes(GgufType type) {
@@ -46,7 +47,8 @@ uint64_t MinValueBytes(GgufType type) {
 
 class Parser {
  public:
-  Parser(const MappedFile& file, uint32_t file_number) : file_(file), reader_(file.bytes()), number_(file_number) {}
+  Parser(const MappedFile& file, uint32_t file_number)
+      : file_(file), reader_(file.bytes()), number_(file_number) {}
 
   Result<GgufFile> Run() {
     SLUICE_CHECK_OK(Header());
@@ -63,7 +65,8 @@ class Parser {
     return Fail(FileError(file_, offset, field, what, std::move(hint)));
   }
   tl::unexpected<Error> Truncated(std::string_view field) const {
-    return Bad(reader_.position(), field, fmt::format("reaches past the end of the file, {} bytes are left", reader_.remaining()));
+    return Bad(reader_.position(), field,
+               fmt::format("reaches past the end of the file, {} bytes are left", reader_.remaining()));
   }
 
   Status NotGguf() const;
@@ -99,7 +102,8 @@ Status Parser::NotGguf() const {
   if (text.starts_with("PK\x03\x04"))
     return Bad(0, "magic", "this is a zip archive (PyTorch weights?), not GGUF", hint);
   if (text.starts_with("\x80") && text.size() > 1 && text[1] >= 2 && text[1] <= 5)
-    return Bad(0, "magic", "this is a Python pickle, not GGUF; a pickle can run code and is never read", hint);
+    return Bad(0, "magic", "this is a Python pickle, not GGUF; a pickle can run code and is never read",
+               hint);
   if (text.starts_with("lmgg") || text.starts_with("fmgg") || text.starts_with("tjgg"))
     return Bad(0, "magic", "this is a GGML file from before GGUF (2023)", "convert the original model again");
   if (text.starts_with("FUGG"))
@@ -110,7 +114,8 @@ Status Parser::NotGguf() const {
 Status Parser::Header() {
   if (file_.bytes().size() >= 4 && !file_.text().starts_with("GGUF")) return NotGguf();
   if (file_.bytes().size() < kHeaderBytes)
-    return Bad(0, "header", fmt::format("the file has {} bytes, a header has {}", file_.bytes().size(), kHeaderBytes));
+    return Bad(0, "header",
+               fmt::format("the file has {} bytes, a header has {}", file_.bytes().size(), kHeaderBytes));
   reader_.Number<uint32_t>();
   const uint32_t version = *reader_.Number<uint32_t>();
   if (version != 0 && (version & 0xffff) == 0)
@@ -118,7 +123,8 @@ Status Parser::Header() {
                "convert the model again for little-endian machines");
   if (version < 2 || version > 3)
     return Bad(4, "version", fmt::format("{} is not known; versions 2 and 3 are read", version),
-               version == 1 ? "convert the original model again: version 1 is from August 2023" : std::string(kDownloadHint));
+               version == 1 ? "convert the original model again: version 1 is from August 2023"
+                            : std::string(kDownloadHint));
   result_.version = static_cast<int>(version);
   SLUICE_CHECK_OK(Count(&tensor_count_, "tensor count", kMinTensorBytes));
   return Count(&entry_count_, "metadata count", kMinEntryBytes);
@@ -128,8 +134,9 @@ Status Parser::Count(uint64_t* count, std::string_view field, uint64_t min_bytes
   *count = *reader_.Number<uint64_t>();
   const uint64_t left = file_.bytes().size() - kHeaderBytes;
   if (*count > left / min_bytes)
-    return Bad(reader_.position() - 8, field,
-               fmt::format("{} need at least {} bytes each, the file has {} bytes more", *count, min_bytes, left));
+    return Bad(
+        reader_.position() - 8, field,
+        fmt::format("{} need at least {} bytes each, the file has {} bytes more", *count, min_bytes, left));
   return {};
 }
 
@@ -138,7 +145,8 @@ Status Parser::Entry(uint64_t i) {
   const auto key = reader_.String();
   if (!key) return Truncated(fmt::format("key of metadata {}", i));
   if (key->empty() || key->size() > kMaxKeyBytes)
-    return Bad(start, fmt::format("key of metadata {}", i), fmt::format("has {} bytes, 1 to {} are allowed", key->size(), kMaxKeyBytes));
+    return Bad(start, fmt::format("key of metadata {}", i),
+               fmt::format("has {} bytes, 1 to {} are allowed", key->size(), kMaxKeyBytes));
   const std::string field = fmt::format("metadata {}", Printable(*key));
   const uint64_t value_start = reader_.position();
   const auto type = reader_.Number<uint32_t>();
@@ -158,16 +166,26 @@ std::optional<GgufValue> Widened(ByteReader& reader) {
 // A number or string; nullopt if the file ends before it does.
 std::optional<GgufValue> ScalarValue(ByteReader& reader, GgufType type) {
   switch (type) {
-    case GgufType::kU8: return Widened<uint8_t, uint64_t>(reader);
-    case GgufType::kU16: return Widened<uint16_t, uint64_t>(reader);
-    case GgufType::kU32: return Widened<uint32_t, uint64_t>(reader);
-    case GgufType::kU64: return Widened<uint64_t, uint64_t>(reader);
-    case GgufType::kI8: return Widened<int8_t, int64_t>(reader);
-    case GgufType::kI16: return Widened<int16_t, int64_t>(reader);
-    case GgufType::kI32: return Widened<int32_t, int64_t>(reader);
-    case GgufType::kI64: return Widened<int64_t, int64_t>(reader);
-    case GgufType::kF32: return Widened<float, double>(reader);
-    case GgufType::kF64: return Widened<double, double>(reader);
+    case GgufType::kU8:
+      return Widened<uint8_t, uint64_t>(reader);
+    case GgufType::kU16:
+      return Widened<uint16_t, uint64_t>(reader);
+    case GgufType::kU32:
+      return Widened<uint32_t, uint64_t>(reader);
+    case GgufType::kU64:
+      return Widened<uint64_t, uint64_t>(reader);
+    case GgufType::kI8:
+      return Widened<int8_t, int64_t>(reader);
+    case GgufType::kI16:
+      return Widened<int16_t, int64_t>(reader);
+    case GgufType::kI32:
+      return Widened<int32_t, int64_t>(reader);
+    case GgufType::kI64:
+      return Widened<int64_t, int64_t>(reader);
+    case GgufType::kF32:
+      return Widened<float, double>(reader);
+    case GgufType::kF64:
+      return Widened<double, double>(reader);
     case GgufType::kString: {
       const auto text = reader.String();
       return text ? std::optional<GgufValue>(*text) : std::nullopt;
@@ -182,11 +200,13 @@ std::optional<GgufValue> ScalarValue(ByteReader& reader, GgufType type) {
 Result<GgufValue> Parser::Value(GgufType type, const std::string& field) {
   if (type == GgufType::kArray) return Array(field);
   if (MinValueBytes(type) == 0)
-    return Bad(reader_.position() - 4, field, fmt::format("value type {} is not known", static_cast<uint32_t>(type)));
+    return Bad(reader_.position() - 4, field,
+               fmt::format("value type {} is not known", static_cast<uint32_t>(type)));
   if (type == GgufType::kBool) {
     const auto byte = reader_.Number<uint8_t>();
     if (!byte) return Truncated(field);
-    if (*byte > 1) return Bad(reader_.position() - 1, field, fmt::format("a bool of {}, only 0 and 1 are allowed", *byte));
+    if (*byte > 1)
+      return Bad(reader_.position() - 1, field, fmt::format("a bool of {}, only 0 and 1 are allowed", *byte));
     return GgufValue(*byte == 1);
   }
   std::optional<GgufValue> value = ScalarValue(reader_, type);
@@ -206,7 +226,8 @@ Result<GgufArray> Parser::Bools(uint64_t count, const std::string& field) {
   for (uint64_t i = 0; i < count; ++i) {
     const uint8_t byte = *reader_.Number<uint8_t>();
     if (byte > 1)
-      return Bad(reader_.position() - 1, fmt::format("{}[{}]", field, i), fmt::format("a bool of {}, only 0 and 1 are allowed", byte));
+      return Bad(reader_.position() - 1, fmt::format("{}[{}]", field, i),
+                 fmt::format("a bool of {}, only 0 and 1 are allowed", byte));
     values[i] = byte == 1;
   }
   return GgufArray(std::move(values));
@@ -231,25 +252,39 @@ Result<GgufValue> Parser::Array(const std::string& field) {
   const uint64_t type_offset = reader_.position() - 12;
   if (type == GgufType::kArray) return Bad(type_offset, field, "an array of arrays is not supported");
   const uint64_t min_bytes = MinValueBytes(type);
-  if (min_bytes == 0) return Bad(type_offset, field, fmt::format("array element type {} is not known", *type_id));
+  if (min_bytes == 0)
+    return Bad(type_offset, field, fmt::format("array element type {} is not known", *type_id));
   if (*count > reader_.remaining() / min_bytes)
     return Bad(type_offset + 4, field,
-               fmt::format("{} elements of at least {} bytes, {} bytes are left", *count, min_bytes, reader_.remaining()));
+               fmt::format("{} elements of at least {} bytes, {} bytes are left", *count, min_bytes,
+                           reader_.remaining()));
   const auto read = [&]() -> Result<GgufArray> {
     switch (type) {
-      case GgufType::kU8: return Numbers<uint8_t, uint64_t>(*count);
-      case GgufType::kU16: return Numbers<uint16_t, uint64_t>(*count);
-      case GgufType::kU32: return Numbers<uint32_t, uint64_t>(*count);
-      case GgufType::kU64: return Numbers<uint64_t, uint64_t>(*count);
-      case GgufType::kI8: return Numbers<int8_t, int64_t>(*count);
-      case GgufType::kI16: return Numbers<int16_t, int64_t>(*count);
-      case GgufType::kI32: return Numbers<int32_t, int64_t>(*count);
-      case GgufType::kI64: return Numbers<int64_t, int64_t>(*count);
-      case GgufType::kF32: return Numbers<float, double>(*count);
-      case GgufType::kF64: return Numbers<double, double>(*count);
-      case GgufType::kBool: return Bools(*count, field);
+      case GgufType::kU8:
+        return Numbers<uint8_t, uint64_t>(*count);
+      case GgufType::kU16:
+        return Numbers<uint16_t, uint64_t>(*count);
+      case GgufType::kU32:
+        return Numbers<uint32_t, uint64_t>(*count);
+      case GgufType::kU64:
+        return Numbers<uint64_t, uint64_t>(*count);
+      case GgufType::kI8:
+        return Numbers<int8_t, int64_t>(*count);
+      case GgufType::kI16:
+        return Numbers<int16_t, int64_t>(*count);
+      case GgufType::kI32:
+        return Numbers<int32_t, int64_t>(*count);
+      case GgufType::kI64:
+        return Numbers<int64_t, int64_t>(*count);
+      case GgufType::kF32:
+        return Numbers<float, double>(*count);
+      case GgufType::kF64:
+        return Numbers<double, double>(*count);
+      case GgufType::kBool:
+        return Bools(*count, field);
       case GgufType::kString:
-      case GgufType::kArray: break;
+      case GgufType::kArray:
+        break;
     }
     return Strings(*count, field);
   };
@@ -264,7 +299,8 @@ Status Parser::Alignment() {
     const auto* value = std::get_if<uint64_t>(&entry.value);
     if (value == nullptr) return Bad(entry.offset, kKey, "is not an unsigned integer");
     if (*value < 8 || *value > kGgufMaxAlignment || (*value & (*value - 1)) != 0)
-      return Bad(entry.offset, kKey, fmt::format("{} is not a power of two from 8 to {}", *value, kGgufMaxAlignment));
+      return Bad(entry.offset, kKey,
+                 fmt::format("{} is not a power of two from 8 to {}", *value, kGgufMaxAlignment));
     alignment_ = *value;
   }
   return {};
@@ -285,7 +321,8 @@ Status Parser::TensorInfo(uint64_t i) {
   const auto offset = reader_.Number<uint64_t>();
   if (!offset) return Truncated(field);
   if (*offset % alignment_ != 0)
-    return Bad(reader_.position() - 8, field, fmt::format("data offset {} is no multiple of the alignment {}", *offset, alignment_));
+    return Bad(reader_.position() - 8, field,
+               fmt::format("data offset {} is no multiple of the alignment {}", *offset, alignment_));
   tensor.offset = *offset;
   result_.tensors.push_back(std::move(tensor));
   info_offsets_.push_back(start);
@@ -296,14 +333,16 @@ Status Parser::Shape(Tensor* tensor, const std::string& field) {
   const auto dims = reader_.Number<uint32_t>();
   if (!dims) return Truncated(field);
   if (*dims < 1 || *dims > kGgufMaxDims)
-    return Bad(reader_.position() - 4, field, fmt::format("{} dimensions, 1 to {} are allowed", *dims, kGgufMaxDims));
+    return Bad(reader_.position() - 4, field,
+               fmt::format("{} dimensions, 1 to {} are allowed", *dims, kGgufMaxDims));
   int64_t elements = 1;
   for (uint32_t d = 0; d < *dims; ++d) {
     const auto dim = reader_.Number<int64_t>();
     if (!dim) return Truncated(field);
     if (*dim < 1) return Bad(reader_.position() - 8, field, fmt::format("dimension {} is {}", d, *dim));
     if (__builtin_mul_overflow(elements, *dim, &elements))
-      return Bad(reader_.position() - 8, field, fmt::format("dimension {} of {} makes more than 2^63 elements", d, *dim));
+      return Bad(reader_.position() - 8, field,
+                 fmt::format("dimension {} of {} makes more than 2^63 elements", d, *dim));
     tensor->shape.insert(tensor->shape.begin(), *dim);
   }
   return {};
@@ -321,13 +360,15 @@ Status Parser::TypeAndSize(Tensor* tensor, const std::string& field) {
   if (!id) return Truncated(field);
   const std::optional<DType> type = DTypeFromGgmlId(*id);
   if (!type)
-    return Bad(reader_.position() - 4, field, fmt::format("tensor type {} is not known", static_cast<int32_t>(*id)), UnknownTypeHint(*id));
+    return Bad(reader_.position() - 4, field,
+               fmt::format("tensor type {} is not known", static_cast<int32_t>(*id)), UnknownTypeHint(*id));
   tensor->dtype = *type;
   const int64_t row = tensor->shape.back();
   std::optional<int64_t> size = RowBytes(*type, row);
   if (!size)
     return Bad(reader_.position() - 4, field,
-               fmt::format("rows of {} elements do not divide into {} blocks of {}", row, Name(*type), Info(*type).block_size));
+               fmt::format("rows of {} elements do not divide into {} blocks of {}", row, Name(*type),
+                           Info(*type).block_size));
   for (size_t d = 0; d + 1 < tensor->shape.size(); ++d)
     if (__builtin_mul_overflow(*size, tensor->shape[d], &*size))
       return Bad(reader_.position() - 4, field, "more than 2^63 bytes");
@@ -350,14 +391,18 @@ Status Parser::Layout() {
     Tensor& tensor = result_.tensors[i];
     const std::string field = fmt::format("tensor {}", Printable(tensor.name));
     if (tensor.size > data_size || tensor.offset > data_size - tensor.size)
-      return Bad(info_offsets_[i], field,
-                 fmt::format("{} bytes at {} of the data reach past the end of the file: the data has {} bytes", tensor.size,
-                             tensor.offset, data_size));
+      return Bad(
+          info_offsets_[i], field,
+          fmt::format("{} bytes at {} of the data reach past the end of the file: the data has {} bytes",
+                      tensor.size, tensor.offset, data_size));
     if (tensor.offset < end)
-      return Bad(info_offsets_[i], field, fmt::format("starts at {} of the data, where {} ends only at {}", tensor.offset, before, end));
+      return Bad(
+          info_offsets_[i], field,
+          fmt::format("starts at {} of the data, where {} ends only at {}", tensor.offset, before, end));
     if (tensor.offset != static_cast<uint64_t>(RoundUp(end, alignment_)))
       return Bad(info_offsets_[i], field,
-                 fmt::format("starts at {} of the data, leaving a gap after {}, which ends at {}", tensor.offset, before, end));
+                 fmt::format("starts at {} of the data, leaving a gap after {}, which ends at {}",
+                             tensor.offset, before, end));
     end = tensor.offset + tensor.size;
     before = field;
   }
@@ -367,6 +412,8 @@ Status Parser::Layout() {
 
 }  // namespace
 
-Result<GgufFile> ParseGguf(const MappedFile& file, uint32_t file_number) { return Parser(file, file_number).Run(); }
+Result<GgufFile> ParseGguf(const MappedFile& file, uint32_t file_number) {
+  return Parser(file, file_number).Run();
+}
 
 }  // namespace sluice::formats

@@ -20,8 +20,8 @@ namespace sluice::formats {
 // A metadata value. Integers are widened to 64 bits, floats to double. Strings point into the mapped file.
 // Array elements follow the same widening; arrays of arrays are refused by the parser.
 using GgufScalar = std::variant<bool, int64_t, uint64_t, double, std::string_view>;
-using GgufArray = std::variant<std::vector<bool>, std::vector<int64_t>, std::vector<uint64_t>, std::vector<double>,
-                               std::vector<std::string_view>>;
+using GgufArray = std::variant<std::vector<bool>, std::vector<int64_t>, std::vector<uint64_t>,
+                               std::vector<double>, std::vector<std::string_view>>;
 using GgufValue = std::variant<bool, int64_t, uint64_t, double, std::string_view, GgufArray>;
 
 // Metadata in file order, found by key. The views live as long as the Checkpoint's files.
@@ -30,7 +30,7 @@ class GgufMetadata {
   struct Entry {
     std::string_view key;
     GgufValue value;
-    uint64_t offset;  // of the key in its file, for messages
+    uint64_t offset;                      // of the key in its file, for messages
     std::span<const std::byte> raw = {};  // type id and value as the file has them
   };
 
@@ -55,7 +55,19 @@ class GgufMetadata {
 
 // The ids of value types in a file.
 enum class GgufType : uint32_t {
-  kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64,
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64,
 };
 
 constexpr uint32_t kGgufDefaultAlignment = 32;

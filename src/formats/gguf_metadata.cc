@@ -15,8 +15,8 @@ constexpr uint64_t kMaxSigned = std::numeric_limits<int64_t>::max();
 Status GgufMetadata::Add(Entry entry) {
   const auto [it, inserted] = by_key_.emplace(entry.key, entries_.size());
   if (!inserted)
-    return Fail(ErrorCode::kBadFile, fmt::format("key {} appears twice, first at offset {}", Printable(entry.key),
-                                                 entries_[it->second].offset));
+    return Fail(ErrorCode::kBadFile, fmt::format("key {} appears twice, first at offset {}",
+                                                 Printable(entry.key), entries_[it->second].offset));
   entries_.push_back(std::move(entry));
   return {};
 }
@@ -30,7 +30,8 @@ std::optional<int64_t> GgufMetadata::Int(std::string_view key) const {
   const GgufValue* value = Find(key);
   if (value == nullptr) return std::nullopt;
   if (const auto* i = std::get_if<int64_t>(value)) return *i;
-  if (const auto* u = std::get_if<uint64_t>(value); u != nullptr && *u <= kMaxSigned) return static_cast<int64_t>(*u);
+  if (const auto* u = std::get_if<uint64_t>(value); u != nullptr && *u <= kMaxSigned)
+    return static_cast<int64_t>(*u);
   return std::nullopt;
 }
 
@@ -78,8 +79,10 @@ std::optional<std::vector<double>> GgufMetadata::Floats(std::string_view key) co
   const auto* array = value == nullptr ? nullptr : std::get_if<GgufArray>(value);
   if (array == nullptr) return std::nullopt;
   if (const auto* doubles = std::get_if<std::vector<double>>(array)) return *doubles;
-  if (const auto* ints = std::get_if<std::vector<int64_t>>(array)) return std::vector<double>(ints->begin(), ints->end());
-  if (const auto* ints = std::get_if<std::vector<uint64_t>>(array)) return std::vector<double>(ints->begin(), ints->end());
+  if (const auto* ints = std::get_if<std::vector<int64_t>>(array))
+    return std::vector<double>(ints->begin(), ints->end());
+  if (const auto* ints = std::get_if<std::vector<uint64_t>>(array))
+    return std::vector<double>(ints->begin(), ints->end());
   return std::nullopt;
 }
 

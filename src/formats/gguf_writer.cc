@@ -28,15 +28,18 @@ tl::unexpected<Error> OutOfOrder(std::string_view what) {
 
 Status GgufWriter::CheckAlignment() const {
   if (alignment_ >= 8 && alignment_ <= kGgufMaxAlignment && (alignment_ & (alignment_ - 1)) == 0) return {};
-  return Fail(ErrorCode::kUsage, fmt::format("alignment {} is not a power of two from 8 to {}", alignment_, kGgufMaxAlignment));
+  return Fail(ErrorCode::kUsage,
+              fmt::format("alignment {} is not a power of two from 8 to {}", alignment_, kGgufMaxAlignment));
 }
 
 Status GgufWriter::Key(std::string_view key) {
   if (file_) return OutOfOrder(fmt::format("metadata {} comes after Open", Printable(key)));
   if (key.empty() || key.size() > kMaxKeyBytes)
-    return Fail(ErrorCode::kUsage, fmt::format("a metadata key of {} bytes; 1 to {} are allowed", key.size(), kMaxKeyBytes));
+    return Fail(ErrorCode::kUsage,
+                fmt::format("a metadata key of {} bytes; 1 to {} are allowed", key.size(), kMaxKeyBytes));
   if (key == kAlignmentKey) return OutOfOrder("general.alignment is set by the constructor");
-  if (!keys_.emplace(key).second) return Fail(ErrorCode::kUsage, fmt::format("metadata {} is given twice", Printable(key)));
+  if (!keys_.emplace(key).second)
+    return Fail(ErrorCode::kUsage, fmt::format("metadata {} is given twice", Printable(key)));
   ++entry_count_;
   AppendText(key);
   return {};
@@ -54,7 +57,8 @@ Status GgufWriter::AppendNumber(std::string_view key, GgufType type, const void*
   return {};
 }
 
-Status GgufWriter::AppendNumbers(std::string_view key, GgufType type, const void* values, size_t count, size_t size) {
+Status GgufWriter::AppendNumbers(std::string_view key, GgufType type, const void* values, size_t count,
+                                 size_t size) {
   SLUICE_CHECK_OK(Key(key));
   AppendTo(metadata_, GgufType::kArray);
   AppendTo(metadata_, type);
@@ -80,12 +84,17 @@ Status GgufWriter::AppendTexts(std::string_view key, std::span<const Text> value
   return {};
 }
 
-Status GgufWriter::AddArray(std::string_view key, std::span<const std::string_view> values) { return AppendTexts(key, values); }
-Status GgufWriter::AddArray(std::string_view key, std::span<const std::string> values) { return AppendTexts(key, values); }
+Status GgufWriter::AddArray(std::string_view key, std::span<const std::string_view> values) {
+  return AppendTexts(key, values);
+}
+Status GgufWriter::AddArray(std::string_view key, std::span<const std::string> values) {
+  return AppendTexts(key, values);
+}
 
 Status GgufWriter::AddCopy(const GgufMetadata::Entry& entry) {
   if (entry.key == kAlignmentKey) return {};
-  if (entry.raw.empty()) return OutOfOrder(fmt::format("metadata {} does not come from a file", Printable(entry.key)));
+  if (entry.raw.empty())
+    return OutOfOrder(fmt::format("metadata {} does not come from a file", Printable(entry.key)));
   SLUICE_CHECK_OK(Key(entry.key));
   Append(entry.raw.data(), entry.raw.size());
   return {};
@@ -103,10 +112,13 @@ Status GgufWriter::AddTensor(std::string_view name, DType dtype, std::span<const
   if (shape.empty() || shape.size() > kGgufMaxDims)
     return bad(fmt::format("{} dimensions, GGUF holds 1 to {}", shape.size(), kGgufMaxDims));
   std::optional<int64_t> size = RowBytes(dtype, shape.back());
-  if (!size) return bad(fmt::format("rows of {} do not divide into {} blocks of {}", shape.back(), info.name, info.block_size));
+  if (!size)
+    return bad(fmt::format("rows of {} do not divide into {} blocks of {}", shape.back(), info.name,
+                           info.block_size));
   for (size_t d = 0; d < shape.size(); ++d) {
     if (shape[d] < 1) return bad(fmt::format("a dimension is {}", shape[d]));
-    if (d + 1 < shape.size() && __builtin_mul_overflow(*size, shape[d], &*size)) return bad("more than 2^63 bytes");
+    if (d + 1 < shape.size() && __builtin_mul_overflow(*size, shape[d], &*size))
+      return bad("more than 2^63 bytes");
   }
   if (static_cast<uint64_t>(*size) > kMaxDataBytes - data_size_) return bad("the file would pass 2^62 bytes");
   if (!names_.emplace(name).second) return bad("is given twice");
@@ -154,12 +166,15 @@ Status GgufWriter::Open(const std::string& path) {
 
 Status GgufWriter::Write(std::string_view name, std::span<const std::byte> bytes) {
   if (!file_) return OutOfOrder("data comes before Open");
-  if (current_ == tensors_.size()) return OutOfOrder(fmt::format("data of {} comes after the last tensor", Printable(name)));
+  if (current_ == tensors_.size())
+    return OutOfOrder(fmt::format("data of {} comes after the last tensor", Printable(name)));
   const Declared& tensor = tensors_[current_];
   if (tensor.name != name)
-    return OutOfOrder(fmt::format("data of {} comes where {} is due", Printable(name), Printable(tensor.name)));
+    return OutOfOrder(
+        fmt::format("data of {} comes where {} is due", Printable(name), Printable(tensor.name)));
   if (bytes.size() > tensor.size - current_done_)
-    return OutOfOrder(fmt::format("tensor {} has {} bytes, {} came", Printable(name), tensor.size, current_done_ + bytes.size()));
+    return OutOfOrder(fmt::format("tensor {} has {} bytes, {} came", Printable(name), tensor.size,
+                                  current_done_ + bytes.size()));
   SLUICE_CHECK_OK(file_->Write(bytes));
   current_done_ += bytes.size();
   if (current_done_ < tensor.size) return {};
@@ -182,7 +197,8 @@ Status GgufWriter::PadAfter(uint64_t size) {
 Status GgufWriter::Finish() {
   if (!file_) return OutOfOrder("Finish comes before Open");
   if (current_ != tensors_.size())
-    return OutOfOrder(fmt::format("tensor {} has {} of {} bytes at the end", Printable(tensors_[current_].name), current_done_,
+    return OutOfOrder(fmt::format("tensor {} has {} of {} bytes at the end",
+                                  Printable(tensors_[current_].name), current_done_,
                                   tensors_[current_].size));
   return file_->Commit();
 }

@@ -23,8 +23,8 @@ template <typename T>
 concept GgufNumber =
     OneOf<T, uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool, uint64_t, int64_t, double>;
 
-// Use: Add..., AddTensor..., Open, Write..., Finish. Nothing is seen under the final name before Finish succeeds.
-// Not thread-safe. Calls out of order are kInternal; what a GGUF file cannot hold is kUsage.
+// Use: Add..., AddTensor..., Open, Write..., Finish. Nothing is seen under the final name before Finish
+// succeeds. Not thread-safe. Calls out of order are kInternal; what a GGUF file cannot hold is kUsage.
 class GgufWriter {
  public:
   explicit GgufWriter(uint32_t alignment = kGgufDefaultAlignment) : alignment_(alignment) {}
@@ -72,14 +72,14 @@ class GgufWriter {
   static constexpr GgufType TypeOf();
 
   const uint32_t alignment_;
-  std::string metadata_;     // encoded entries
+  std::string metadata_;  // encoded entries
   uint64_t entry_count_ = 0;
   std::string descriptions_;  // encoded tensor descriptions
   std::unordered_set<std::string> keys_, names_;
   std::vector<Declared> tensors_;
-  uint64_t data_size_ = 0;    // with padding
+  uint64_t data_size_ = 0;  // with padding
   std::optional<AtomicFile> file_;
-  size_t current_ = 0;        // the tensor being written
+  size_t current_ = 0;         // the tensor being written
   uint64_t current_done_ = 0;  // its bytes so far
 };
 

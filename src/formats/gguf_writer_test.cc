@@ -28,10 +28,10 @@ std::vector<std::byte> Counting(size_t n) {
   return bytes;
 }
 
-#define ASSERT_OK(expression)                          \
-  do {                                                 \
-    const auto ok_ = (expression);                     \
-    ASSERT_TRUE(ok_) << ok_.error().message;           \
+#define ASSERT_OK(expression)                \
+  do {                                       \
+    const auto ok_ = (expression);           \
+    ASSERT_TRUE(ok_) << ok_.error().message; \
   } while (0)
 
 void AddEveryType(GgufWriter& writer) {
@@ -78,7 +78,8 @@ void ExpectEveryType(const GgufMetadata& metadata) {
   EXPECT_EQ(metadata.Floats("floats"), (std::vector<double>{0.5, -2.0}));
   EXPECT_EQ(*metadata.Strings("texts"), (std::vector<std::string_view>{"one", "", "three"}));
   EXPECT_EQ(metadata.Ints("empty"), std::vector<int64_t>{});
-  EXPECT_EQ(std::get<std::vector<bool>>(std::get<GgufArray>(*metadata.Find("bools"))), (std::vector<bool>{true, false, true}));
+  EXPECT_EQ(std::get<std::vector<bool>>(std::get<GgufArray>(*metadata.Find("bools"))),
+            (std::vector<bool>{true, false, true}));
 }
 
 TEST_F(GgufWriterTest, ReadsBackWhatWasWritten) {
@@ -117,7 +118,8 @@ TEST_F(GgufWriterTest, ReadsBackWhatWasWritten) {
 }
 
 TEST_F(GgufWriterTest, CopyOfAPublishedLayoutIsIdentical) {
-  for (const char* name : {"gguf_mixtral_q4km", "gguf_deepseek3_q", "gguf_qwen3moe_bf16", "gguf_olmoe_iq4xs"}) {
+  for (const char* name :
+       {"gguf_mixtral_q4km", "gguf_deepseek3_q", "gguf_qwen3moe_bf16", "gguf_olmoe_iq4xs"}) {
     SCOPED_TRACE(name);
     const auto source = OpenCheckpoint((fs::path(SLUICE_SOURCE_DIR) / "tests/golden" / name).string());
     ASSERT_TRUE(source) << source.error().message;
@@ -167,7 +169,8 @@ TEST_F(GgufWriterTest, NothingIsLeftOfAnUnfinishedFile) {
     ASSERT_OK(writer.Write("a", Counting(16)));
     const auto finished = writer.Finish();
     ASSERT_FALSE(finished);
-    EXPECT_NE(finished.error().message.find("b has 0 of 16 bytes"), std::string::npos) << finished.error().message;
+    EXPECT_NE(finished.error().message.find("b has 0 of 16 bytes"), std::string::npos)
+        << finished.error().message;
     EXPECT_EQ(directory_.FileCount(), 1u) << "the temporary file";
   }
   EXPECT_EQ(directory_.FileCount(), 0u);

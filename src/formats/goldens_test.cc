@@ -16,7 +16,8 @@ const fs::path kGoldens = fs::path(SLUICE_SOURCE_DIR) / "tests/golden";
 std::vector<std::string> ModelFolders(const fs::path& root) {
   std::vector<std::string> folders;
   for (const auto& entry : fs::directory_iterator(root))
-    if (entry.is_directory() && fs::exists(entry.path() / "golden.safetensors")) folders.push_back(entry.path().string());
+    if (entry.is_directory() && fs::exists(entry.path() / "golden.safetensors"))
+      folders.push_back(entry.path().string());
   return folders;
 }
 
@@ -75,7 +76,8 @@ TEST(Goldens, AnswersAreReadable) {
 
 TEST(Goldens, SplitSetEqualsItsSum) {
   for (int part = 1; part <= 3; ++part) {
-    const std::string path = (kGoldens / "gguf_split/model-0000").string() + std::to_string(part) + "-of-00003.gguf";
+    const std::string path =
+        (kGoldens / "gguf_split/model-0000").string() + std::to_string(part) + "-of-00003.gguf";
     const auto checkpoint = OpenCheckpoint(path);
     ASSERT_TRUE(checkpoint) << checkpoint.error().message;
     EXPECT_EQ(checkpoint->path, path);

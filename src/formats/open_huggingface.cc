@@ -43,8 +43,8 @@ bool IsPlainShardName(std::string_view name) {
 
 struct Index {
   MappedFile file;
-  json json_value;                          // keeps the names alive
-  std::map<std::string, uint32_t> shards;   // file name -> number, in the order of the names
+  json json_value;                         // keeps the names alive
+  std::map<std::string, uint32_t> shards;  // file name -> number, in the order of the names
 
   const json& weight_map() const { return json_value["weight_map"]; }
 };
@@ -56,14 +56,16 @@ Result<Index> ReadIndex(const std::string& path) {
   const auto bad = [&](std::string_view field, std::string_view what) {
     return Fail(FileError(index.file, 0, field, what, std::string(kShardHint)));
   };
-  if (!index.json_value.is_object() || !index.json_value.contains("weight_map") || !index.weight_map().is_object())
+  if (!index.json_value.is_object() || !index.json_value.contains("weight_map") ||
+      !index.weight_map().is_object())
     return bad("weight_map", "is missing or not an object");
   for (const auto& [tensor, shard] : index.weight_map().items()) {
     const std::string field = fmt::format("weight_map {}", Printable(tensor));
     if (!shard.is_string()) return bad(field, "is not a file name");
     const auto& name = shard.get_ref<const std::string&>();
     if (!IsPlainShardName(name))
-      return bad(field, fmt::format("\"{}\" is not the plain name of a .safetensors file; it is not opened", Printable(name)));
+      return bad(field, fmt::format("\"{}\" is not the plain name of a .safetensors file; it is not opened",
+                                    Printable(name)));
     index.shards.emplace(name, 0);
   }
   if (index.shards.empty()) return bad("weight_map", "is empty");
@@ -78,10 +80,12 @@ Status AddShard(Checkpoint* checkpoint, const Index& index, const std::string& n
     const auto entry = index.weight_map().find(tensor.name);
     const std::string field = fmt::format("tensor {}", Printable(tensor.name));
     if (entry == index.weight_map().end())
-      return Fail(FileError(file, tensor.offset, field, fmt::format("is not in {}", index.file.path()), std::string(kShardHint)));
+      return Fail(FileError(file, tensor.offset, field, fmt::format("is not in {}", index.file.path()),
+                            std::string(kShardHint)));
     if (entry->get_ref<const std::string&>() != name)
       return Fail(FileError(file, tensor.offset, field,
-                            fmt::format("belongs into {} by {}", Printable(entry->get_ref<const std::string&>()), index.file.path()),
+                            fmt::format("belongs into {} by {}",
+                                        Printable(entry->get_ref<const std::string&>()), index.file.path()),
                             std::string(kShardHint)));
     SLUICE_CHECK_OK(checkpoint->tensors.Add(std::move(tensor)));
   }
@@ -104,7 +108,8 @@ Status OpenShards(Checkpoint* checkpoint, const std::string& directory) {
   for (const auto& [tensor, shard] : index.weight_map().items())
     if (checkpoint->tensors.Find(tensor) == nullptr)
       return Fail(FileError(index.file, 0, fmt::format("weight_map {}", Printable(tensor)),
-                            fmt::format("is not in {}", Printable(shard.get_ref<const std::string&>())), std::string(kShardHint)));
+                            fmt::format("is not in {}", Printable(shard.get_ref<const std::string&>())),
+                            std::string(kShardHint)));
   return {};
 }
 
@@ -122,15 +127,19 @@ tl::unexpected<Error> NoWeights(const std::string& directory) {
     const std::string extension = entry.path().extension().string();
     const std::string name = Printable(entry.path().filename().string());
     if (extension == ".safetensors")
-      return Fail(ErrorCode::kMissing, fmt::format("{}: has {}, but neither {} nor {}", directory, name, kSingleName, kIndexName),
+      return Fail(ErrorCode::kMissing,
+                  fmt::format("{}: has {}, but neither {} nor {}", directory, name, kSingleName, kIndexName),
                   std::string(kShardHint));
     if (extension == ".bin" || extension == ".pt" || extension == ".pth" || extension == ".ckpt")
-      return Fail(ErrorCode::kBadFile,
-                  fmt::format("{}: the weights are in {}, a Python pickle; a pickle can run code and is never read", directory, name),
-                  "take a revision with safetensors, or write one: "
-                  "AutoModelForCausalLM.from_pretrained(dir).save_pretrained(out, safe_serialization=True)");
+      return Fail(
+          ErrorCode::kBadFile,
+          fmt::format("{}: the weights are in {}, a Python pickle; a pickle can run code and is never read",
+                      directory, name),
+          "take a revision with safetensors, or write one: "
+          "AutoModelForCausalLM.from_pretrained(dir).save_pretrained(out, safe_serialization=True)");
   }
-  return Fail(ErrorCode::kMissing, fmt::format("{}: has config.json, but neither {} nor {}", directory, kSingleName, kIndexName),
+  return Fail(ErrorCode::kMissing,
+              fmt::format("{}: has config.json, but neither {} nor {}", directory, kSingleName, kIndexName),
               std::string(kShardHint));
 }
 

@@ -1,5 +1,5 @@
-// safetensors: an 8-byte length, a JSON header {name: {dtype, shape, data_offsets}}, then data that the tensors
-// tile without gaps. https://github.com/huggingface/safetensors
+// safetensors: an 8-byte length, a JSON header {name: {dtype, shape, data_offsets}}, then data that the
+// tensors tile without gaps. https://github.com/huggingface/safetensors
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "formats/file_error.h"
+#include "formats/json.h"
 
 namespace sluice::formats {
 namespace {
@@ -31,12 +32,23 @@ class Handler : public nlohmann::json_sax<json> {
   bool start_array(size_t) override;
   bool end_array() override;
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
-    error = {position, "header", Printable(e.what())};
+    error = {position, "header", JsonComplaint(e.what())};
     return false;
   }
 
  private:
-  enum class State { kStart, kTop, kMetadata, kTensor, kDtype, kShape, kShapeItems, kOffsets, kOffsetItems, kDone };
+  enum class State {
+    kStart,
+    kTop,
+    kMetadata,
+    kTensor,
+    kDtype,
+    kShape,
+    kShapeItems,
+    kOffsets,
+    kOffsetItems,
+    kDone
+  };
 
   bool Refuse(std::string what) {
     error = {0, field_.empty() ? "header" : field_, std::move(what)};
@@ -73,7 +85,8 @@ bool Handler::start_object(size_t) {
 bool Handler::key(string_t& name) {
   if (state_ == State::kTensor) return TensorKey(name);
   if (state_ == State::kMetadata) {
-    if (!metadata_keys_.insert(name).second) return Refuse(fmt::format("key \"{}\" appears twice", Printable(name)));
+    if (!metadata_keys_.insert(name).second)
+      return Refuse(fmt::format("key \"{}\" appears twice", Printable(name)));
     metadata_key_ = std::move(name);
     return true;
   }
@@ -145,7 +158,8 @@ bool Handler::end_array() {
 bool Handler::end_object() {
   switch (state_) {
     case State::kTensor:
-      if (!has_dtype_ || !has_shape_ || !has_offsets_) return Refuse("dtype, shape or data_offsets is missing");
+      if (!has_dtype_ || !has_shape_ || !has_offsets_)
+        return Refuse("dtype, shape or data_offsets is missing");
       [[fallthrough]];
     case State::kMetadata:
       state_ = State::kTop;
@@ -163,7 +177,7 @@ tl::expected<SafetensorsHeader, HeaderError> ParseSafetensorsHeader(std::string_
   try {
     if (json::sax_parse(text, &handler)) return std::move(handler.header);
   } catch (const std::exception& e) {
-    handler.error = {0, "header", Printable(e.what())};
+    handler.error = {0, "header", JsonComplaint(e.what())};
   }
   return tl::make_unexpected(std::move(handler.error));
 }

@@ -17,10 +17,11 @@ namespace sluice::formats {
 struct Tensor {
   std::string name;
   DType dtype = DType::kF32;
-  std::vector<int64_t> shape;  // outermost first: a linear layer is [outputs, inputs], stacked experts [E, out, in]
-  uint32_t file = 0;           // index into Checkpoint::files
-  uint64_t offset = 0;         // of the first byte in that file
-  uint64_t size = 0;           // bytes
+  std::vector<int64_t>
+      shape;            // outermost first: a linear layer is [outputs, inputs], stacked experts [E, out, in]
+  uint32_t file = 0;    // index into Checkpoint::files
+  uint64_t offset = 0;  // of the first byte in that file
+  uint64_t size = 0;    // bytes
 
   int64_t elements() const;
 };
