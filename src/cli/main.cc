@@ -11,9 +11,13 @@ namespace sluice::cli {
 namespace {
 
 void AddVerbs(CLI::App& app, Action& action) {
+  AddRun(app, action);
+  AddDemo(app, action);
+  AddDescribe(app, action);
   AddVerify(app, action);
   AddTokenize(app, action);
   AddDetokenize(app, action);
+  AddSynth(app, action);
 }
 
 Result<int> Main(int argc, const char* const* argv) {

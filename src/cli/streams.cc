@@ -46,6 +46,11 @@ Result<std::optional<std::string>> ReadInputLine() {
 
 void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
+void PrintNow(std::string_view text) {
+  Print(text);
+  std::fflush(stdout);
+}
+
 Status FlushOutput() {
   errno = 0;
   if (std::fflush(stdout) != 0 || std::ferror(stdout))

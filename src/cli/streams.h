@@ -19,6 +19,8 @@ Result<std::optional<std::string>> ReadInputLine();
 
 // Buffered; what goes wrong is reported by FlushOutput.
 void Print(std::string_view text);
+// Printed and written out at once, for text that arrives piece by piece.
+void PrintNow(std::string_view text);
 // Writes out what was printed. A full disk or a closed descriptor is an error; a reader that went away has
 // ended us.
 Status FlushOutput();

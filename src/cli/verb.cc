@@ -20,6 +20,12 @@ CLI::Validator Within(Number least, Number most) {
   return validator;
 }
 
+// Where a default says something, help shows it.
+template <typename Number>
+std::string WithDefault(const char* help, Number value) {
+  return value > 0 ? fmt::format("{} [{}]", help, value) : std::string(help);
+}
+
 }  // namespace
 
 Verb::Verb(CLI::App& program, Action& action, const char* name, const char* help)
@@ -38,11 +44,11 @@ void Verb::Text(const char* flag, const char* type, std::string* value, const ch
 }
 
 void Verb::Integer(const char* flag, int64_t* value, int64_t least, int64_t most, const char* help) {
-  app_->add_option(flag, *value, help)->check(Within(least, most))->type_name("N");
+  app_->add_option(flag, *value, WithDefault(help, *value))->check(Within(least, most))->type_name("N");
 }
 
 void Verb::Real(const char* flag, double* value, double least, double most, const char* help) {
-  app_->add_option(flag, *value, help)->check(Within(least, most))->type_name("X");
+  app_->add_option(flag, *value, WithDefault(help, *value))->check(Within(least, most))->type_name("X");
 }
 
 void Verb::Flag(const char* flag, bool* value, const char* help) { app_->add_flag(flag, *value, help); }

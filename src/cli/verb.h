@@ -46,6 +46,10 @@ class Verb {
   Action* action_;
 };
 
+void AddRun(CLI::App& program, Action& action);
+void AddDemo(CLI::App& program, Action& action);
+void AddDescribe(CLI::App& program, Action& action);
+void AddSynth(CLI::App& program, Action& action);
 void AddVerify(CLI::App& program, Action& action);
 void AddTokenize(CLI::App& program, Action& action);
 void AddDetokenize(CLI::App& program, Action& action);

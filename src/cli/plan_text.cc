@@ -1,0 +1,75 @@
+#include "cli/plan_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <vector>
+
+#include "cli/progress.h"
+
+namespace sluice::cli {
+namespace {
+
+int64_t BytesOf(const model::FfnWeights* ffn, bool gate_up) {
+  if (ffn == nullptr) return 0;
+  return gate_up ? ffn->up.bytes() + (ffn->gate ? ffn->gate.bytes() : 0) : ffn->down.bytes();
+}
+
+// Weights that one token reads in a step. `top_k` is that of the router before it.
+int64_t BytesForOneToken(const model::Step& step, int top_k) {
+  if (const auto* up = std::get_if<model::GateUpStep>(&step.op); up != nullptr && up->experts != nullptr)
+    return top_k * step.weight_bytes + BytesOf(up->shared, true);
+  if (const auto* down = std::get_if<model::DownStep>(&step.op); down != nullptr && down->experts != nullptr)
+    return top_k * step.weight_bytes + BytesOf(down->shared, false);
+  return step.weight_bytes;
+}
+
+}  // namespace
+
+double ReadBandwidth(ThreadTeam& team) {
+  constexpr size_t kWords = size_t{256} << 17;  // 256 MiB: more than any cache on the way
+  constexpr int kPasses = 3;
+  const std::vector<uint64_t> words(kWords, 1);
+  const size_t share = kWords / static_cast<size_t>(team.size());
+  std::vector<uint64_t> sums(static_cast<size_t>(team.size()));
+  auto read = [&](int worker) {
+    const auto begin = words.begin() + static_cast<ptrdiff_t>(share * static_cast<size_t>(worker));
+    sums[worker] = std::accumulate(begin, begin + static_cast<ptrdiff_t>(share), uint64_t{0});
+  };
+  double best = 0;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    team.Run(read);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const uint64_t read_words = std::accumulate(sums.begin(), sums.end(), uint64_t{0});  // every word is 1
+    best = std::max(best, static_cast<double>(read_words * sizeof(uint64_t)) / seconds);
+  }
+  return best;
+}
+
+std::string PlanText(const model::Plan& plan, double bandwidth) {
+  std::string text = fmt::format("{:<24} {:>10} {:>10}\n", "step", "reads", "at least");
+  int top_k = 0;
+  int64_t total = 0;
+  for (const model::Step& step : plan.steps) {
+    if (const auto* route = std::get_if<model::RouteStep>(&step.op)) top_k = route->router.top_k;
+    const int64_t bytes = BytesForOneToken(step, top_k);
+    total += bytes;
+    if (bytes == 0)
+      text += step.name + "\n";
+    else
+      text += fmt::format("{:<24} {:>10} {:>7.1f} us\n", step.name, ByteCount(static_cast<double>(bytes)),
+                          static_cast<double>(bytes) / bandwidth * 1e6);
+  }
+  const double seconds = static_cast<double>(total) / bandwidth;
+  return text +
+         fmt::format("{:<24} {:>10} {:>7.1f} us\n", fmt::format("{} steps", plan.steps.size()),
+                     ByteCount(static_cast<double>(total)), seconds * 1e6) +
+         fmt::format(
+             "At the {:.1f} GB/s that this machine reads from memory, no more than {:.1f} tokens a second.\n",
+             bandwidth / 1e9, 1 / seconds);
+}
+
+}  // namespace sluice::cli
