@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +57,7 @@ struct CpuOptions {
   kernels::Isa isa = kernels::Isa::kScalar;
   int max_tokens = 512;
   int64_t context = 4096;  // positions that the KV pool holds, over all sequences
+  std::optional<kernels::KvType> kv;  // how keys and values are kept; none: F32 for F32 weights, else F16
 };
 
 // `model` and `team` must outlive the backend; one Forward at a time.

@@ -218,7 +218,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
                                                resolved.context, model->desc.max_ctx),
                 fmt::format("use --ctx {} or less", model->desc.max_ctx));
   if (resolved.kv_tokens <= 0) resolved.kv_tokens = resolved.context;
-  SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens}));
+  SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

@@ -42,8 +42,8 @@ Result<Reference> LoadReference(const formats::SafetensorsReader& file, int voca
 // The model's forward pass over token sequences of its own, outside any scheduler.
 class Runner {
  public:
-  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, kernels::Isa isa, int64_t tokens) {
-    SLUICE_TRY(auto backend, backend::CreateCpuBackend(model, team, {isa, static_cast<int>(tokens), tokens}));
+  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options, int64_t tokens) {
+    SLUICE_TRY(auto backend, backend::CreateCpuBackend(model, team, {options.isa, static_cast<int>(tokens), tokens, options.kv}));
     return Runner(std::move(backend));
   }
 
@@ -178,7 +178,7 @@ Result<VerifyReport> Verify(const model::Model& model, ThreadTeam& team, const s
                             const VerifyOptions& options) {
   SLUICE_TRY(const auto file, formats::SafetensorsReader::Open(reference));
   SLUICE_TRY(const Reference r, LoadReference(file, model.desc.vocab));
-  SLUICE_TRY(Runner runner, Runner::Create(model, team, options.isa, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
+  SLUICE_TRY(Runner runner, Runner::Create(model, team, options, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
   VerifyReport report;
   SetTolerance(model, runner.plan(), r, options.tolerance, &report);
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "kernels/isa.h"
+#include "kernels/table.h"
 #include "model/model.h"
 
 namespace sluice::engine {
@@ -44,6 +45,8 @@ struct VerifyReport {
 struct VerifyOptions {
   kernels::Isa isa = kernels::Isa::kScalar;
   double tolerance = 0;  // 0: by the type of the weights
+  // References round no keys and values, so neither does the comparison unless asked to.
+  kernels::KvType kv = kernels::KvType::kF32;
 };
 
 // `reference`: a safetensors file with prompt_ids, logits, and optionally greedy_ids, router.L.experts and .weights,

@@ -136,7 +136,7 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
   model::Plan plan = model::Compile(model);
   SLUICE_TRY(cpu::Buffers buffers, cpu::Buffers::Create(plan, options.max_tokens));
   const int64_t blocks = (options.context + kernels::kPageTokens - 1) / kernels::kPageTokens;
-  SLUICE_TRY(kv::Pool pool, kv::Pool::Create(plan.kv_layers, cpu::KvTypeFor(plan), blocks));
+  SLUICE_TRY(kv::Pool pool, kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
   return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers), std::move(pool));
 }
 
