@@ -27,6 +27,7 @@ ErrorCode CodeForErrno(int error) {
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
+    case ENXIO:  // a socket
       return ErrorCode::kMissing;
     case ENOMEM:
     case EMFILE:

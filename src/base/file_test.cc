@@ -1,7 +1,9 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/temporary_directory.h"
@@ -63,6 +65,18 @@ TEST(MappedFile, WhatIsNotARegularFileIsMissing) {
     EXPECT_TRUE(Mentions(file.error(), path) && Mentions(file.error(), "not a regular file"))
         << file.error().message;
   }
+}
+
+TEST(MappedFile, SocketIsMissing) {
+  const TemporaryDirectory directory;
+  sockaddr_un address{.sun_family = AF_UNIX};
+  const std::string path = directory / "socket";
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(MappedFile::Open(path).error().code, ErrorCode::kMissing);
+  ::close(fd);
 }
 
 TEST(MappedFile, UnreadableFileIsAPermissionError) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "formats/directory.h"
 #include "formats/file_error.h"
 #include "formats/open_gguf.h"
 #include "formats/open_huggingface.h"
@@ -16,21 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The GGUF sets of a directory: what to call a set -> one file of it.
+// The GGUF sets of a directory: the name of a set's first file -> the path of one of its files.
 Result<std::map<std::string, std::string>> GgufSets(const std::string& directory) {
-  std::error_code error;
+  SLUICE_TRY(const auto names, ListDirectory(directory));
   std::map<std::string, std::string> sets;
-  fs::directory_iterator entries(directory, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    const std::string path = entries->path().string();
-    if (entries->path().extension() != ".gguf") continue;
-    const auto split = ParseSplitName(path);
-    sets.emplace(split ? split->Part(1) : path, path);
+  for (const std::string& name : names) {
+    if (!name.ends_with(".gguf")) continue;
+    const auto split = ParseSplitName(name);
+    sets.emplace(split ? split->Part(1) : name, (fs::path(directory) / name).string());
   }
-  if (!error) return sets;
-  const bool denied = error == std::errc::permission_denied;
-  return Fail(denied ? ErrorCode::kPermission : ErrorCode::kIo,
-              fmt::format("{}: cannot be listed: {}", directory, error.message()));
+  return sets;
 }
 
 Result<Checkpoint> OpenDirectory(const std::string& directory) {
@@ -46,7 +42,7 @@ Result<Checkpoint> OpenDirectory(const std::string& directory) {
                 "give a .gguf file, or a Hugging Face directory with config.json and model.safetensors");
   if (sets.size() > 1) {
     std::vector<std::string> names;
-    for (const auto& [name, path] : sets) names.push_back(Printable(fs::path(name).filename().string()));
+    for (const auto& [name, path] : sets) names.push_back(Printable(name));
     return Fail(ErrorCode::kUsage,
                 fmt::format("{}: has {} GGUF models: {}", directory, sets.size(), fmt::join(names, ", ")),
                 "give the path of one of them");

@@ -383,8 +383,9 @@ Status Parser::Layout() {
   const uint64_t data_size = file_size > data_start ? file_size - data_start : 0;
   std::vector<size_t> order(result_.tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return result_.tensors[a].offset < result_.tensors[b].offset; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::pair(result_.tensors[a].offset, a) < std::pair(result_.tensors[b].offset, b);
+  });
   uint64_t end = 0;
   std::string before = "the start of the data";
   for (const size_t i : order) {

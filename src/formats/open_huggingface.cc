@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "formats/directory.h"
 #include "formats/file_error.h"
 #include "formats/json.h"
 #include "formats/safetensors.h"
@@ -121,11 +122,12 @@ Status OpenSingle(Checkpoint* checkpoint, const std::string& path) {
   return {};
 }
 
-tl::unexpected<Error> NoWeights(const std::string& directory) {
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    const std::string extension = entry.path().extension().string();
-    const std::string name = Printable(entry.path().filename().string());
+// Says what is there instead of weights.
+Status NoWeights(const std::string& directory) {
+  SLUICE_TRY(const auto names, ListDirectory(directory));
+  for (const std::string& file_name : names) {
+    const std::string extension = std::filesystem::path(file_name).extension().string();
+    const std::string name = Printable(file_name);
     if (extension == ".safetensors")
       return Fail(ErrorCode::kMissing,
                   fmt::format("{}: has {}, but neither {} nor {}", directory, name, kSingleName, kIndexName),
@@ -159,7 +161,7 @@ Result<Checkpoint> OpenHuggingFace(const std::string& directory) {
   } else if (Exists(Join(directory, kIndexName))) {
     SLUICE_CHECK_OK(OpenShards(&checkpoint, directory));
   } else {
-    return NoWeights(directory);
+    SLUICE_CHECK_OK(NoWeights(directory));
   }
   return checkpoint;
 }
