@@ -1,4 +1,5 @@
-// Models of random weights at a published shape: what speed, memory and loading depend on, without a download.
+// Models of random weights at a published shape: what speed, memory and loading depend on, without a
+// download.
 #pragma once
 
 #include <cstdint>

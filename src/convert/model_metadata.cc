@@ -1,0 +1,191 @@
+#include "convert/model_metadata.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <variant>
+
+#include "formats/checkpoint.h"
+
+namespace sluice::convert {
+namespace {
+
+using namespace model;  // NOLINT: this file translates the model's words
+
+uint32_t Count(int64_t n) { return static_cast<uint32_t>(n); }
+
+class Writer {
+ public:
+  Writer(std::string_view architecture, MetadataList& list)
+      : prefix_(std::string(architecture) + "."), list_(list) {}
+
+  void Model(const Desc& desc) {
+    Set("vocab_size", Count(desc.vocab));
+    Set("context_length", Count(desc.max_ctx));
+    Set("embedding_length", Count(desc.dim));
+    Set("block_count", Count(static_cast<int64_t>(desc.decoder.layers.size())));
+    Set("attention.layer_norm_rms_epsilon", desc.decoder.final_norm.eps);
+    if (desc.logit_cap != 0) Set("final_logit_softcapping", desc.logit_cap);
+    std::optional<Ffn> dense;
+    std::optional<Moe> sparse;
+    int leading = 0;
+    for (const Layer& layer : desc.decoder.layers)
+      for (const Branch& branch : layer) {
+        if (const auto* gqa = std::get_if<Gqa>(&branch.op)) Attention(*gqa);
+        if (const auto* mla = std::get_if<Mla>(&branch.op)) Attention(*mla);
+        if (const auto* moe = std::get_if<Moe>(&branch.op)) sparse = *moe;
+        if (const auto* ffn = std::get_if<Ffn>(&branch.op)) {
+          dense = *ffn;
+          if (!sparse) ++leading;
+        }
+      }
+    if (dense || sparse) Set("feed_forward_length", Count(dense ? dense->hidden : sparse->expert.hidden));
+    if (!sparse) return;
+    if (dense) Set("leading_dense_block_count", Count(leading));
+    Experts(*sparse);
+  }
+
+ private:
+  void Set(std::string_view key, MetadataValue value) {
+    list_.Set(prefix_ + std::string(key), std::move(value));
+  }
+
+  void Attention(const Gqa& a) {
+    Set("attention.head_count", Count(a.heads));
+    Set("attention.head_count_kv", Count(a.kv_heads));
+    Set("attention.key_length", Count(a.head_dim));
+    Set("attention.value_length", Count(a.head_dim));
+    if (a.clip > 0) Set("attention.clamp_kqv", a.clip);
+    if (a.window > 0) Set("attention.sliding_window", Count(a.window));
+    if (const auto* rope = std::get_if<Rope>(&a.position)) Rotation(*rope);
+  }
+
+  // The form that compresses keys and values once for all heads.
+  void Attention(const Mla& a) {
+    Set("attention.head_count", Count(a.heads));
+    Set("attention.head_count_kv", Count(1));
+    Set("attention.key_length", Count(a.kv_rank + a.rope_dim));
+    Set("attention.value_length", Count(a.kv_rank));
+    Set("attention.key_length_mla", Count(a.nope_dim + a.rope_dim));
+    Set("attention.value_length_mla", Count(a.v_dim));
+    Set("attention.kv_lora_rank", Count(a.kv_rank));
+    if (a.q_rank > 0) Set("attention.q_lora_rank", Count(a.q_rank));
+    Rotation(a.rope);
+    const auto* yarn = std::get_if<YarnScaling>(&a.rope.scaling);
+    if (!yarn || yarn->factor <= 1) return;
+    // scale = stretch^2 / sqrt(head), stretch = 1 + multiplier * ln(factor)
+    const double stretch = std::sqrt(a.scale * std::sqrt(static_cast<double>(a.nope_dim + a.rope_dim)));
+    Set("rope.scaling.yarn_log_multiplier", static_cast<float>((stretch - 1) / std::log(yarn->factor)));
+  }
+
+  void Rotation(const Rope& rope) {
+    Set("rope.dimension_count", Count(rope.dims));
+    Set("rope.freq_base", rope.theta);
+    if (const auto* linear = std::get_if<LinearScaling>(&rope.scaling)) {
+      Set("rope.scaling.type", std::string("linear"));
+      Set("rope.scaling.factor", linear->factor);
+    }
+    if (const auto* yarn = std::get_if<YarnScaling>(&rope.scaling)) {
+      Set("rope.scaling.type", std::string("yarn"));
+      Set("rope.scaling.factor", yarn->factor);
+      Set("rope.scaling.original_context_length", Count(yarn->original_ctx));
+      if (yarn->beta_fast != YarnScaling{}.beta_fast) Set("rope.scaling.yarn_beta_fast", yarn->beta_fast);
+      if (yarn->beta_slow != YarnScaling{}.beta_slow) Set("rope.scaling.yarn_beta_slow", yarn->beta_slow);
+    }
+  }
+
+  void Experts(const Moe& m) {
+    Set("expert_count", Count(m.router.experts));
+    Set("expert_used_count", Count(m.router.top_k));
+    Set("expert_feed_forward_length", Count(m.expert.hidden));
+    Set("expert_weights_norm", m.router.renormalize);
+    Set("expert_weights_scale", m.router.scale);
+    if (m.router.score == Router::Score::kSoftmax) Set("expert_gating_func", Count(1));
+    if (m.router.score == Router::Score::kSigmoid) Set("expert_gating_func", Count(2));
+    if (m.router.score == Router::Score::kSoftmaxOfTopK) Set("expert_gating_func", Count(3));
+    if (m.router.groups) {
+      Set("expert_group_count", Count(m.router.groups->count));
+      Set("expert_group_used_count", Count(m.router.groups->keep));
+    }
+    if (!m.shared) return;
+    Set("expert_shared_feed_forward_length", Count(m.shared->hidden));
+    if (m.shared->hidden % m.expert.hidden == 0)
+      Set("expert_shared_count", Count(m.shared->hidden / m.expert.hidden));
+  }
+
+  const std::string prefix_;
+  MetadataList& list_;
+};
+
+Rope* RopeOf(Branch& branch) {
+  if (auto* gqa = std::get_if<Gqa>(&branch.op)) return std::get_if<Rope>(&gqa->position);
+  if (auto* mla = std::get_if<Mla>(&branch.op)) return &mla->rope;
+  return nullptr;
+}
+
+bool Near(float a, float b) { return std::fabs(a - b) <= 1e-5f * std::fabs(a); }
+
+// `read` with what may differ taken from `wanted`: the pairing of rotated elements, and roundings on the way
+// through a logarithm.
+Branch Reconciled(Branch read, Branch wanted) {
+  Rope *a = RopeOf(read), *b = RopeOf(wanted);
+  if (a && b) a->interleaved = b->interleaved;
+  auto* mla = std::get_if<Mla>(&read.op);
+  auto* other = std::get_if<Mla>(&wanted.op);
+  if (mla && other && Near(mla->scale, other->scale)) mla->scale = other->scale;
+  auto *yarn = a ? std::get_if<YarnScaling>(&a->scaling) : nullptr,
+       *yarn_wanted = b ? std::get_if<YarnScaling>(&b->scaling) : nullptr;
+  if (yarn && yarn_wanted && Near(yarn->magnitude, yarn_wanted->magnitude))
+    yarn->magnitude = yarn_wanted->magnitude;
+  return read;
+}
+
+// Where the two differ, in words; empty if they do not.
+std::string Difference(const Desc& wanted, const Desc& read) {
+  if (wanted.dim != read.dim || wanted.vocab != read.vocab || wanted.max_ctx != read.max_ctx)
+    return "its dimensions";
+  if (wanted.tied != read.tied) return "whether the head is tied";
+  if (wanted.embed_scale != read.embed_scale || wanted.logit_scale != read.logit_scale ||
+      wanted.logit_cap != read.logit_cap)
+    return "the scales of embedding and logits";
+  if (!(wanted.decoder.final_norm == read.decoder.final_norm)) return "the last norm";
+  const auto &layers = wanted.decoder.layers, &others = read.decoder.layers;
+  if (layers.size() != others.size()) return "the number of layers";
+  for (size_t l = 0; l < layers.size(); ++l) {
+    if (layers[l].size() != others[l].size()) return fmt::format("layer {}", l);
+    for (size_t i = 0; i < layers[l].size(); ++i)
+      if (!(Reconciled(others[l][i], layers[l][i]) == layers[l][i]))
+        return fmt::format("step {} of layer {}", i, l);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<GgufModel> DescribeForGguf(const Described& described, const TypeMix& mix,
+                                  const std::vector<OutputTensor>& tensors, const std::string& name) {
+  GgufModel model;
+  const std::string architecture(described.family->gguf_archs.front());
+  model.metadata.Set("general.architecture", architecture);
+  model.metadata.Set("general.type", std::string("model"));
+  model.metadata.Set("general.name", name);
+  Writer(architecture, model.metadata).Model(described.desc);
+  model.metadata.Set("general.file_type", mix.file_type);
+  if (Info(mix.base).block_size > 1) model.metadata.Set("general.quantization_version", uint32_t{2});
+
+  formats::Checkpoint written;
+  written.path = name;
+  SLUICE_TRY(written.gguf, model.metadata.AsRead());
+  SLUICE_TRY(written.tensors, AsRead(tensors));
+  SLUICE_TRY(Described read, Describe(written));
+  const std::string difference = Difference(described.desc, read.desc);
+  if (!difference.empty())
+    return Fail(ErrorCode::kConfig,
+                fmt::format("{}: GGUF's {} metadata cannot express {}", name, architecture, difference),
+                "run the checkpoint as it is");
+  model.desc = std::move(read.desc);
+  return model;
+}
+
+}  // namespace sluice::convert
