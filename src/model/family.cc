@@ -4,8 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 
+#include "base/nearest.h"
 #include "formats/file_error.h"
 #include "model/config.h"
 
@@ -16,31 +16,13 @@ std::span<const std::string_view> NamesOf(const Family& family, bool gguf) {
   return gguf ? family.gguf_archs : family.hf_types;
 }
 
-int EditDistance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 0; i < a.size(); ++i) {
-    int diagonal = row[0]++;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const int replaced = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-std::vector<std::string_view> NearestNames(std::string_view name, bool gguf) {
+std::vector<std::string_view> KnownNames(bool gguf) {
   std::vector<std::string_view> names;
   for (const Family* family : Families()) {
     for (std::string_view known : NamesOf(*family, gguf)) names.push_back(known);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::stable_sort(names.begin(), names.end(), [&](std::string_view a, std::string_view b) {
-    return EditDistance(name, a) < EditDistance(name, b);
-  });
-  names.resize(std::min<size_t>(names.size(), 3));
   return names;
 }
 
@@ -53,10 +35,10 @@ Result<const Family*> FindFamily(const Config& config) {
       if (known == name && (!family->accepts || family->accepts(config))) return family;
     }
   }
+  const std::vector<std::string_view> known = KnownNames(config.from_gguf());
   return Fail(ErrorCode::kBadFile,
               fmt::format("{}: {} \"{}\" is not supported", config.file(), key, formats::Printable(name)),
-              fmt::format("the nearest supported names are {}",
-                          fmt::join(NearestNames(name, config.from_gguf()), ", ")));
+              DidYouMean(name, known, fmt::format("supported are {}", fmt::join(known, ", "))));
 }
 
 // Weights stored in a form that only its own loader can read must not pass for plain ones.

@@ -1,11 +1,12 @@
 // Every golden model of the supported families is described and its weights are found.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "formats/checkpoint.h"
+#include "model/edited_checkpoint.h"
 #include "model/family.h"
 
 namespace sluice::model {
@@ -23,23 +24,13 @@ std::vector<std::string> GoldenFolders() {
   return folders;
 }
 
-// What a GGUF set is opened by: its first file. A Hugging Face model is its folder.
-std::string ModelPath(const std::string& folder) {
-  const fs::path path = fs::path(SLUICE_SOURCE_DIR "/tests/golden") / folder;
-  for (const char* name : {"model.gguf", "model-00001-of-00003.gguf"}) {
-    if (fs::exists(path / name)) return path / name;
-  }
-  return path;
-}
-
 class Golden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, IsDescribedAndResolved) {
-  const auto checkpoint = formats::OpenCheckpoint(ModelPath(GetParam()));
-  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
-  const auto described = Describe(*checkpoint);
+  const formats::Checkpoint checkpoint = OpenGolden(GetParam());
+  const auto described = Describe(checkpoint);
   ASSERT_TRUE(described) << described.error().message;
-  const auto weights = ResolveWeights(*checkpoint, *described);
+  const auto weights = ResolveWeights(checkpoint, *described);
   ASSERT_TRUE(weights) << weights.error().message;
   EXPECT_NE(weights->Find("embed"), nullptr);
   EXPECT_EQ(weights->Find("head") == nullptr, described->desc.tied);

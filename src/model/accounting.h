@@ -1,0 +1,37 @@
+// What a model costs: parameters, bytes and arithmetic, worked out from its description.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "base/dtype.h"
+#include "model/desc.h"
+#include "model/weight_map.h"
+
+namespace sluice::model {
+
+struct Accounting {
+  int64_t parameters = 0;
+  int64_t active_parameters = 0;  // that one token uses; the embedding counts whole
+  int64_t expert_parameters = 0;  // of all routed experts
+
+  // Of the file; 0 without weights.
+  int64_t weight_bytes = 0;
+  int64_t active_bytes =
+      0;  // read for one decoded token: one row of the embedding, top_k experts of each layer
+  std::map<DType, int64_t> bytes_by_type;
+
+  int64_t kv_bytes_per_token = 0;  // of F16, all layers
+  double flops_per_token = 0;      // a multiply-add counts two; without attention over the context
+};
+
+Accounting Account(const Desc& desc, const WeightMap* weights = nullptr);
+
+// Of the attention of one token that sees `context` tokens (windows obeyed, latent attention in its absorbed
+// form).
+double AttentionFlops(const Desc& desc, int64_t context);
+
+// Of the whole view, with its block scales.
+int64_t ViewBytes(const WeightView& view);
+
+}  // namespace sluice::model

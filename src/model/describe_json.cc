@@ -1,0 +1,161 @@
+#include <nlohmann/json.hpp>
+
+#include "model/describe.h"
+#include "model/layer_runs.h"
+#include "model/words.h"
+
+namespace sluice::model {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const Norm& n) { return {{"kind", Word(n.kind)}, {"eps", n.eps}, {"bias", n.bias}}; }
+
+struct ScalingToJson {
+  Json operator()(std::monostate) const { return nullptr; }
+  Json operator()(const LinearScaling& s) const { return {{"type", "linear"}, {"factor", s.factor}}; }
+  Json operator()(const Llama3Scaling& s) const {
+    return {{"type", "banded"},
+            {"factor", s.factor},
+            {"low_freq_factor", s.low_freq_factor},
+            {"high_freq_factor", s.high_freq_factor},
+            {"original_context", s.original_ctx}};
+  }
+  Json operator()(const YarnScaling& s) const {
+    return {{"type", "yarn"},           {"factor", s.factor},       {"beta_fast", s.beta_fast},
+            {"beta_slow", s.beta_slow}, {"magnitude", s.magnitude}, {"original_context", s.original_ctx},
+            {"truncate", s.truncate}};
+  }
+};
+
+Json ToJson(const Rope& r) {
+  return {{"theta", r.theta},
+          {"dims", r.dims},
+          {"interleaved", r.interleaved},
+          {"scaling", std::visit(ScalingToJson{}, r.scaling)},
+          {"factors_in_file", r.file_factors}};
+}
+
+Json ToJson(const Gqa& a) {
+  const auto* rope = std::get_if<Rope>(&a.position);
+  return {{"kind", "grouped"},
+          {"heads", a.heads},
+          {"kv_heads", a.kv_heads},
+          {"head_dim", a.head_dim},
+          {"rope", rope ? ToJson(*rope) : Json()},
+          {"scale", a.scale},
+          {"qk_norm", Word(a.qk_norm)},
+          {"qk_norm_eps", a.qk_norm_eps},
+          {"qkv_bias", a.qkv_bias},
+          {"out_bias", a.out_bias},
+          {"clip", a.clip},
+          {"logit_cap", a.logit_cap},
+          {"window", a.window}};
+}
+
+Json ToJson(const Mla& a) {
+  return {{"kind", "latent"},       {"heads", a.heads},
+          {"q_rank", a.q_rank},     {"kv_rank", a.kv_rank},
+          {"nope_dim", a.nope_dim}, {"rope_dim", a.rope_dim},
+          {"v_dim", a.v_dim},       {"rope", ToJson(a.rope)},
+          {"scale", a.scale},       {"latent_norm_eps", a.latent_norm_eps}};
+}
+
+Json ToJson(const Ffn& f) {
+  return {{"kind", "dense"},
+          {"hidden", f.hidden},
+          {"activation", Word(f.act)},
+          {"gated", f.gated},
+          {"bias", f.bias}};
+}
+
+Json ToJson(const Router& r) {
+  Json groups;
+  if (r.groups) groups = {{"count", r.groups->count}, {"keep", r.groups->keep}, {"by", Word(r.groups->by)}};
+  return {{"experts", r.experts},       {"top_k", r.top_k},
+          {"score", Word(r.score)},     {"renormalize", r.renormalize},
+          {"logit_bias", r.logit_bias}, {"selection_bias", r.selection_bias},
+          {"scale", r.scale},           {"groups", groups}};
+}
+
+Json ToJson(const Moe& m) {
+  return {{"kind", "experts"},
+          {"router", ToJson(m.router)},
+          {"expert", ToJson(m.expert)},
+          {"shared", m.shared ? ToJson(*m.shared) : Json()},
+          {"shared_gate", m.shared_gate}};
+}
+
+Json ToJson(const Branch& b) {
+  return {{"source", b.src == Branch::Src::kStream ? "stream" : "layer input"},
+          {"norm", ToJson(b.pre)},
+          {"op", std::visit([](const auto& op) { return ToJson(op); }, b.op)},
+          {"post_norm", b.post ? ToJson(*b.post) : Json()},
+          {"scale", b.scale}};
+}
+
+Json LayersToJson(const Stack& stack) {
+  Json layers = Json::array();
+  for (const LayerRun& run : LayerRuns(stack)) {
+    Json steps = Json::array();
+    for (const Branch& branch : *run.layer) steps.push_back(ToJson(branch));
+    layers.push_back({{"first", run.first}, {"last", run.last}, {"steps", steps}});
+  }
+  return layers;
+}
+
+Json CostsToJson(const Desc& desc, const WeightMap* weights) {
+  const Accounting sum = Account(desc, weights);
+  Json costs = {{"parameters", sum.parameters},
+                {"active_parameters", sum.active_parameters},
+                {"expert_parameters", sum.expert_parameters},
+                {"kv_bytes_per_token", sum.kv_bytes_per_token},
+                {"flops_per_token", sum.flops_per_token},
+                {"attention_flops_per_context_token", AttentionFlops(desc, 1)}};
+  if (!weights) return costs;
+  costs["weight_bytes"] = sum.weight_bytes;
+  costs["active_bytes"] = sum.active_bytes;
+  for (const auto& [type, bytes] : sum.bytes_by_type) costs["bytes_by_type"][std::string(Name(type))] = bytes;
+  costs["skipped_tensors"] = weights->skipped();
+  return costs;
+}
+
+}  // namespace
+
+Json DescribeJson(const Described& described, const WeightMap* weights) {
+  const Desc& d = described.desc;
+  return {{"family", d.family},
+          {"width", d.dim},
+          {"vocabulary", d.vocab},
+          {"context", d.max_ctx},
+          {"tied", d.tied},
+          {"embed_scale", d.embed_scale},
+          {"logit_scale", d.logit_scale},
+          {"logit_cap", d.logit_cap},
+          {"final_norm", ToJson(d.decoder.final_norm)},
+          {"layers", LayersToJson(d.decoder)},
+          {"costs", CostsToJson(d, weights)}};
+}
+
+std::string DiffText(const Described& a, const Described& b) {
+  const Json left = DescribeJson(a, nullptr).flatten(), right = DescribeJson(b, nullptr).flatten();
+  std::string text;
+  const auto add = [&text](const std::string& path, const std::string& from, const std::string& to) {
+    std::string readable = path.substr(1);
+    std::replace(readable.begin(), readable.end(), '/', '.');
+    text += readable + ": " + from + " -> " + to + "\n";
+  };
+  for (const auto& [path, value] : left.items()) {
+    if (!right.contains(path)) {
+      add(path, value.dump(), "nothing");
+    } else if (right[path] != value) {
+      add(path, value.dump(), right[path].dump());
+    }
+  }
+  for (const auto& [path, value] : right.items()) {
+    if (!left.contains(path)) add(path, "nothing", value.dump());
+  }
+  return text;
+}
+
+}  // namespace sluice::model

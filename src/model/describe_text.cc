@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include "model/describe.h"
+#include "model/layer_runs.h"
+#include "model/words.h"
+
+namespace sluice::model {
+namespace {
+
+std::string Row(std::string_view name, std::string_view value) {
+  return fmt::format("{:<18}{}\n", name, value);
+}
+
+// 46.7 B, 360.4 M: three or four digits.
+std::string Count(double n) {
+  if (n >= 1e12) return fmt::format("{:.2f} T", n / 1e12);
+  if (n >= 1e9) return fmt::format("{:.1f} B", n / 1e9);
+  if (n >= 1e6) return fmt::format("{:.1f} M", n / 1e6);
+  if (n >= 1e4) return fmt::format("{:.1f} k", n / 1e3);
+  return fmt::format("{:.0f}", n);
+}
+
+std::string Bytes(double n) {
+  if (n >= 1 << 30) return fmt::format("{:.2f} GiB", n / (1 << 30));
+  if (n >= 1 << 20) return fmt::format("{:.1f} MiB", n / (1 << 20));
+  if (n >= 1 << 10) return fmt::format("{:.1f} KiB", n / (1 << 10));
+  return fmt::format("{:.0f} bytes", n);
+}
+
+struct ScalingText {
+  std::string operator()(std::monostate) const { return ""; }
+  std::string operator()(const LinearScaling& s) const { return fmt::format(", positions / {:g}", s.factor); }
+  std::string operator()(const Llama3Scaling& s) const {
+    return fmt::format(", low frequencies / {:g} beyond {} tokens", s.factor, s.original_ctx);
+  }
+  std::string operator()(const YarnScaling& s) const {
+    return fmt::format(", YaRN x{:g} from {} tokens", s.factor, s.original_ctx);
+  }
+};
+
+std::string Text(const Rope& rope) {
+  return fmt::format("rope on {} of theta {:g}, {} pairs{}{}", rope.dims, rope.theta,
+                     rope.interleaved ? "interleaved" : "half-split", std::visit(ScalingText{}, rope.scaling),
+                     rope.file_factors ? ", factors from the file" : "");
+}
+
+std::string Text(const Gqa& a) {
+  std::string text = fmt::format("{} heads of {}, {} for keys and values", a.heads, a.head_dim, a.kv_heads);
+  const auto* rope = std::get_if<Rope>(&a.position);
+  text += "; " + (rope ? Text(*rope) : std::string("no positions"));
+  if (a.qk_norm != Gqa::QkNorm::kNone) text += fmt::format("; q and k normalised {}", Word(a.qk_norm));
+  if (a.qkv_bias) text += a.out_bias ? "; biases" : "; biases on q, k, v";
+  if (a.clip > 0) text += fmt::format("; clipped to {:g}", a.clip);
+  if (a.logit_cap > 0) text += fmt::format("; scores capped at {:g}", a.logit_cap);
+  if (a.window > 0) text += fmt::format("; window of {} tokens", a.window);
+  return text;
+}
+
+std::string Text(const Mla& a) {
+  return fmt::format("latent, {} heads of {} + {}, values of {}; compressed to {} + {}{}; {}", a.heads,
+                     a.nope_dim, a.rope_dim, a.v_dim, a.kv_rank, a.rope_dim,
+                     a.q_rank > 0 ? fmt::format(", queries through {}", a.q_rank) : "", Text(a.rope));
+}
+
+std::string Text(const Ffn& f) {
+  return fmt::format("{} wide, {}{}", f.hidden, Word(f.act), f.gated ? " gated" : "");
+}
+
+std::string Text(const Moe& m) {
+  const Router& r = m.router;
+  std::string text = fmt::format("{} of {} experts {}; {}{}", r.top_k, r.experts, Text(m.expert),
+                                 Word(r.score), r.renormalize ? ", renormalised" : "");
+  if (r.scale != 1) text += fmt::format(", x{:g}", r.scale);
+  if (r.selection_bias) text += ", chosen with a bias";
+  if (r.groups)
+    text += fmt::format(", from {} of {} groups by {}", r.groups->keep, r.groups->count, Word(r.groups->by));
+  if (m.shared)
+    text += fmt::format("; a shared expert {}{}", Text(*m.shared), m.shared_gate ? ", behind a gate" : "");
+  return text;
+}
+
+struct PartName {
+  const char* operator()(const Gqa&) const { return "  attention"; }
+  const char* operator()(const Mla&) const { return "  attention"; }
+  const char* operator()(const Ffn&) const { return "  feed-forward"; }
+  const char* operator()(const Moe&) const { return "  experts"; }
+};
+
+std::string LayersText(const Stack& stack) {
+  std::string text;
+  for (const LayerRun& run : LayerRuns(stack)) {
+    const bool one = run.first == run.last;
+    text +=
+        one ? fmt::format("layer {}\n", run.first) : fmt::format("layers {} to {}\n", run.first, run.last);
+    for (const Branch& branch : *run.layer) {
+      std::string step = std::visit([](const auto& op) { return Text(op); }, branch.op);
+      if (branch.src == Branch::Src::kLayerInput) step += "; reads the layer's input";
+      if (branch.post) step += "; normalised after";
+      if (branch.scale != 1) step += fmt::format("; scaled by {:g}", branch.scale);
+      text += Row(std::visit(PartName{}, branch.op), step);
+    }
+  }
+  return text;
+}
+
+std::string BytesText(const Accounting& sum, const WeightMap& weights) {
+  std::string types;
+  for (const auto& [type, bytes] : sum.bytes_by_type) {
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", Name(type), Bytes(static_cast<double>(bytes)));
+  }
+  std::string text =
+      Row("weights", fmt::format("{} ({})", Bytes(static_cast<double>(sum.weight_bytes)), types));
+  text += Row("read per token", Bytes(static_cast<double>(sum.active_bytes)));
+  if (!weights.skipped().empty()) {
+    text += Row("left unused",
+                fmt::format("{} tensors, the first {}", weights.skipped().size(), weights.skipped()[0]));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string DescribeText(const Described& described, const WeightMap* weights) {
+  const Desc& d = described.desc;
+  const Accounting sum = Account(d, weights);
+  std::string text = Row("family", d.family);
+  text += Row("width", fmt::format("{}", d.dim));
+  text += Row("layers", fmt::format("{}", d.decoder.layers.size()));
+  text += Row("vocabulary", fmt::format("{}{}", d.vocab, d.tied ? ", head tied to the embedding" : ""));
+  text += Row("context", fmt::format("{} tokens", d.max_ctx));
+  text += LayersText(d.decoder);
+  text += Row("parameters",
+              fmt::format("{}, of which a token uses {}", Count(static_cast<double>(sum.parameters)),
+                          Count(static_cast<double>(sum.active_parameters))));
+  if (weights) text += BytesText(sum, *weights);
+  text +=
+      Row("KV cache", fmt::format("{} per token (F16)", Bytes(static_cast<double>(sum.kv_bytes_per_token))));
+  text += Row("FLOPs per token", fmt::format("{}, and {} for each token of context",
+                                             Count(sum.flops_per_token), Count(AttentionFlops(d, 1))));
+  return text;
+}
+
+}  // namespace sluice::model

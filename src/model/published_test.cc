@@ -1,0 +1,51 @@
+// Descriptions of published models have the size that their makers give.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "model/accounting.h"
+#include "model/config.h"
+#include "model/family.h"
+
+namespace sluice::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<Described> DescribeFile(const fs::path& path) {
+  std::ifstream file(path);
+  return Describe(Config(nlohmann::json::parse(file, nullptr, false), path.filename().string()));
+}
+
+struct Published {
+  const char* file;
+  double total, active;        // in units of 1e9
+  double active_slack = 0.01;  // relative; more where the published figure has two digits
+};
+
+class PublishedSize : public ::testing::TestWithParam<Published> {};
+
+TEST_P(PublishedSize, IsReproduced) {
+  const Published& p = GetParam();
+  const auto described =
+      DescribeFile(fs::path(SLUICE_SOURCE_DIR "/tests/configs") / (std::string(p.file) + ".json"));
+  ASSERT_TRUE(described) << described.error().message;
+  const Accounting sum = Account(described->desc);
+  EXPECT_NEAR(static_cast<double>(sum.parameters) / 1e9, p.total, p.total * 0.01);
+  EXPECT_NEAR(static_cast<double>(sum.active_parameters) / 1e9, p.active, p.active * p.active_slack);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PublishedSize,
+    ::testing::Values(Published{"mixtral_8x7b", 46.7, 12.9}, Published{"mixtral_8x22b", 141, 39},
+                      Published{"deepseek_v2", 236, 21, 0.03}, Published{"deepseek_v2_lite", 15.7, 2.4, 0.15},
+                      Published{"deepseek_v3", 671, 37, 0.02}, Published{"qwen3_30b_a3b", 30.5, 3.3, 0.02},
+                      Published{"qwen3_235b_a22b", 235, 22, 0.02}, Published{"olmoe_1b_7b", 6.9, 1.3, 0.02},
+                      Published{"qwen1_5_moe_a2_7b", 14.3, 2.7}, Published{"qwen2_57b_a14b", 57.4, 14.2},
+                      Published{"llama_3_1_8b", 8.03, 8.03}, Published{"qwen3_0_6b", 0.596, 0.596}),
+    [](const auto& info) { return info.param.file; });
+
+}  // namespace
+}  // namespace sluice::model

@@ -1,0 +1,49 @@
+#include "model/words.h"
+
+namespace sluice::model {
+
+const char* Word(Norm::Kind kind) { return kind == Norm::Kind::kRms ? "rms" : "layer"; }
+
+const char* Word(Act act) {
+  switch (act) {
+    case Act::kSilu:
+      return "silu";
+    case Act::kGelu:
+      return "gelu";
+    case Act::kGeluTanh:
+      return "gelu_tanh";
+    case Act::kRelu:
+      return "relu";
+  }
+  return "";
+}
+
+const char* Word(Gqa::QkNorm norm) {
+  switch (norm) {
+    case Gqa::QkNorm::kNone:
+      return "none";
+    case Gqa::QkNorm::kPerHead:
+      return "per head";
+    case Gqa::QkNorm::kFullWidth:
+      return "full width";
+  }
+  return "";
+}
+
+const char* Word(Router::Score score) {
+  switch (score) {
+    case Router::Score::kSoftmax:
+      return "softmax";
+    case Router::Score::kSigmoid:
+      return "sigmoid";
+    case Router::Score::kSoftmaxOfTopK:
+      return "softmax of top-k";
+  }
+  return "";
+}
+
+const char* Word(Router::Groups::By by) {
+  return by == Router::Groups::By::kMax ? "best expert" : "sum of two best";
+}
+
+}  // namespace sluice::model
