@@ -91,7 +91,10 @@ Status Converse(const Session& session, const Conversation& conversation, Chat& 
   bool quit = false;
   while (!quit) {
     const std::optional<std::string> line = editor.Read();
-    if (!line) break;
+    if (!line) {
+      fmt::print(stderr, "\n");
+      break;
+    }
     if (chat.Command(*line, &quit) || (line->empty() && conversation.IsChat())) continue;
     if (auto answered = chat.Answer(*line); !answered) PrintError(answered.error());
   }

@@ -1,0 +1,19 @@
+# verify agrees with a right reference and says where a wrong one differs.
+. "$(dirname "$0")/expect.sh"
+golden=$root/tests/golden
+
+expect 0 "$sluice" verify "$golden/mixtral" --reference "$golden/mixtral/golden.safetensors"
+expect_text out "16 of 16 tokens"
+expect 0 "$sluice" verify "$golden/gguf_olmoe_q4km" --reference "$golden/gguf_olmoe_q4km/golden.safetensors" --json
+expect_text out '"ok": true'
+expect 0 "$sluice" verify "$golden/gguf_olmoe_q4km" --reference "$golden/gguf_olmoe_q4km/golden.safetensors" --exact --isa scalar --json
+expect_text out '"exact": true'
+expect_text out '"isa": "scalar"'
+expect_text out '"tolerance": 0.0001'
+
+# 8-bit activations do not give the reference's logits to six digits.
+expect 1 "$sluice" verify "$golden/gguf_olmoe_q4km" --reference "$golden/gguf_olmoe_q4km/golden.safetensors" --tolerance 1e-6
+expect_text out "DIFFERS"
+# The same shape, other weights.
+expect 1 "$sluice" verify "$golden/llama" --reference "$golden/llama_linear/golden.safetensors"
+finish
