@@ -18,10 +18,11 @@ std::tm LocalNow() {
 
 Result<std::tm> ParseTime(const std::string& text) {
   std::tm time{};
-  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d %2d:%2d:%2d", &time.tm_year, &time.tm_mon, &time.tm_mday,
-                                 &time.tm_hour, &time.tm_min, &time.tm_sec);
+  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d %2d:%2d:%2d", &time.tm_year, &time.tm_mon,
+                                 &time.tm_mday, &time.tm_hour, &time.tm_min, &time.tm_sec);
   if (fields != 6)
-    return Fail(ErrorCode::kUsage, fmt::format("'{}' is not a time", text), "write it as 2025-03-04 09:05:07");
+    return Fail(ErrorCode::kUsage, fmt::format("'{}' is not a time", text),
+                "write it as 2025-03-04 09:05:07");
   time.tm_year -= 1900;
   time.tm_mon -= 1;
   timegm(&time);  // fills in the day of the week and of the year
@@ -48,8 +49,11 @@ Json Prepare(const Json& message) {
 
 }  // namespace
 
-tl::expected<ChatTemplate, jinja::TemplateError> ChatTemplate::Compile(std::string_view source, jinja::Settings settings) {
-  return jinja::Template::Compile(source, settings).map([](jinja::Template&& compiled) { return ChatTemplate(std::move(compiled)); });
+tl::expected<ChatTemplate, jinja::TemplateError> ChatTemplate::Compile(std::string_view source,
+                                                                       jinja::Settings settings) {
+  return jinja::Template::Compile(source, settings).map([](jinja::Template&& compiled) {
+    return ChatTemplate(std::move(compiled));
+  });
 }
 
 RenderResult ChatTemplate::Render(const Json& messages, const Json& tools, const Json& kwargs,

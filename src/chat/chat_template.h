@@ -13,7 +13,8 @@
 
 namespace sluice::chat {
 
-// Names and texts a template may use: {"bos_token", "<s>"}, {"eos_token", "</s>"} ... Absent ones are undefined there.
+// Names and texts a template may use: {"bos_token", "<s>"}, {"eos_token", "</s>"} ... Absent ones are
+// undefined there.
 using SpecialTokens = std::vector<std::pair<std::string, std::string>>;
 
 using RenderResult = tl::expected<std::string, jinja::TemplateError>;
@@ -29,8 +30,8 @@ class ChatTemplate {
   static tl::expected<ChatTemplate, jinja::TemplateError> Compile(std::string_view source,
                                                                   jinja::Settings settings = {});
 
-  // `messages` is an array of objects as a client sends them; `tools` an array or null; `kwargs` an object or null:
-  // add_generation_prompt, documents, and whatever variables this template knows (enable_thinking ...).
+  // `messages` is an array of objects as a client sends them; `tools` an array or null; `kwargs` an object or
+  // null: add_generation_prompt, documents, and whatever variables this template knows (enable_thinking ...).
   RenderResult Render(const nlohmann::ordered_json& messages, const nlohmann::ordered_json& tools,
                       const nlohmann::ordered_json& kwargs, const SpecialTokens& special_tokens,
                       const std::tm& now) const;
@@ -40,8 +41,8 @@ class ChatTemplate {
   jinja::Template template_;
 };
 
-// For models without a template: the text of every message, joined by blank lines, in the order given. Roles leave
-// no trace. Text parts of a content list count as text; other parts are left out.
+// For models without a template: the text of every message, joined by blank lines, in the order given. Roles
+// leave no trace. Text parts of a content list count as text; other parts are left out.
 std::string RenderPlain(const nlohmann::ordered_json& messages);
 
 }  // namespace sluice::chat

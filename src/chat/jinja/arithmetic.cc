@@ -12,7 +12,8 @@ constexpr std::string_view kSymbols[] = {"+", "-", "*", "/", "//", "%", "** or p
 std::string_view Symbol(BinaryOperator op) { return kSymbols[static_cast<size_t>(op)]; }
 
 [[noreturn]] void ThrowUnsupported(BinaryOperator op, const Value& a, const Value& b) {
-  ThrowType(fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", Symbol(op), TypeName(a), TypeName(b)));
+  ThrowType(
+      fmt::format("unsupported operand type(s) for {}: '{}' and '{}'", Symbol(op), TypeName(a), TypeName(b)));
 }
 [[noreturn]] void ThrowOverflow(BinaryOperator op) {
   throw Failure(FailureKind::kOverflow, fmt::format("the result of {} does not fit 64 bits", Symbol(op)));
@@ -35,7 +36,8 @@ Value IntegerPower(int64_t base, int64_t exponent) {
   if (exponent < 0) return Value::Float(FloatPower(static_cast<double>(base), static_cast<double>(exponent)));
   int64_t result = 1;
   while (exponent > 0) {
-    if ((exponent & 1) && __builtin_mul_overflow(result, base, &result)) ThrowOverflow(BinaryOperator::kPower);
+    if ((exponent & 1) && __builtin_mul_overflow(result, base, &result))
+      ThrowOverflow(BinaryOperator::kPower);
     exponent >>= 1;
     if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) ThrowOverflow(BinaryOperator::kPower);
   }
@@ -72,9 +74,12 @@ Value IntegerBinary(BinaryOperator op, int64_t a, int64_t b) {
     case BinaryOperator::kDivide:
       if (b == 0) ThrowZero("division by zero");
       return Value::Float(static_cast<double>(a) / static_cast<double>(b));
-    case BinaryOperator::kFloorDivide: return Value::Int(FloorDivide(a, b).first);
-    case BinaryOperator::kModulo: return Value::Int(FloorDivide(a, b).second);
-    case BinaryOperator::kPower: return IntegerPower(a, b);
+    case BinaryOperator::kFloorDivide:
+      return Value::Int(FloorDivide(a, b).first);
+    case BinaryOperator::kModulo:
+      return Value::Int(FloorDivide(a, b).second);
+    case BinaryOperator::kPower:
+      return IntegerPower(a, b);
   }
   return {};
 }
@@ -88,17 +93,22 @@ double FloatModulo(double a, double b) {
 
 Value FloatBinary(BinaryOperator op, double a, double b) {
   switch (op) {
-    case BinaryOperator::kAdd: return Value::Float(a + b);
-    case BinaryOperator::kSubtract: return Value::Float(a - b);
-    case BinaryOperator::kMultiply: return Value::Float(a * b);
+    case BinaryOperator::kAdd:
+      return Value::Float(a + b);
+    case BinaryOperator::kSubtract:
+      return Value::Float(a - b);
+    case BinaryOperator::kMultiply:
+      return Value::Float(a * b);
     case BinaryOperator::kDivide:
       if (b == 0) ThrowZero("float division by zero");
       return Value::Float(a / b);
     case BinaryOperator::kFloorDivide:
       if (b == 0) ThrowZero("float floor division by zero");
       return Value::Float(std::floor(a / b));
-    case BinaryOperator::kModulo: return Value::Float(FloatModulo(a, b));
-    case BinaryOperator::kPower: return Value::Float(FloatPower(a, b));
+    case BinaryOperator::kModulo:
+      return Value::Float(FloatModulo(a, b));
+    case BinaryOperator::kPower:
+      return Value::Float(FloatPower(a, b));
   }
   return {};
 }

@@ -18,19 +18,26 @@ struct Expression;
 using ExpressionPtr = std::unique_ptr<Expression>;
 
 enum class ExpressionKind {
-  kConstant, kName,
-  kList, kTuple,
-  kDict,         // operands: key, value, key, value ...
-  kAttribute,    // operands[0].text
-  kItem,         // operands[0][operands[1]]
-  kSlice,        // operands[0][operands[1]:operands[2]:operands[3]], each of the three may be null
-  kCall,         // operands[0](call)
-  kFilter,       // operands[0] | text(call); operands[0] is null in a filter block
-  kTest,         // operands[0] is text(call)
-  kBinary, kNegate, kPlus, kNot, kAnd, kOr,
-  kConcat,       // operands joined by ~
-  kCompare,      // operands[0] comparisons[0] operands[1] ...
-  kConditional,  // operands: value, condition, other value (may be null)
+  kConstant,
+  kName,
+  kList,
+  kTuple,
+  kDict,       // operands: key, value, key, value ...
+  kAttribute,  // operands[0].text
+  kItem,       // operands[0][operands[1]]
+  kSlice,      // operands[0][operands[1]:operands[2]:operands[3]], each of the three may be null
+  kCall,       // operands[0](call)
+  kFilter,     // operands[0] | text(call); operands[0] is null in a filter block
+  kTest,       // operands[0] is text(call)
+  kBinary,
+  kNegate,
+  kPlus,
+  kNot,
+  kAnd,
+  kOr,
+  kConcat,         // operands joined by ~
+  kCompare,        // operands[0] comparisons[0] operands[1] ...
+  kConditional,    // operands: value, condition, other value (may be null)
   kNamespaceItem,  // `text` of the namespace in `symbol`, as a target of set
 };
 
@@ -75,18 +82,20 @@ struct MacroDefinition {
 };
 
 enum class StatementKind {
-  kText, kPrint,
-  kIf,           // branches; `otherwise`
-  kFor,          // target in value if condition; body; otherwise
-  kSet,          // target = value
-  kSetBlock,     // target = the body's output, through `value` (a filter chain) if there is one
+  kText,
+  kPrint,
+  kIf,        // branches; `otherwise`
+  kFor,       // target in value if condition; body; otherwise
+  kSet,       // target = value
+  kSetBlock,  // target = the body's output, through `value` (a filter chain) if there is one
   kMacro,
   kCallBlock,    // value is a call; macro is the caller
   kFilterBlock,  // value is a filter chain applied to the body's output
   kWith,         // targets and values pairwise; body
   kScope,        // body, with its own variables
   kNamedBlock,   // {% block name %}
-  kBreak, kContinue,
+  kBreak,
+  kContinue,
   kUnsupported,  // fails when reached; text says why
 };
 

@@ -20,7 +20,8 @@ AttributePath::AttributePath(Runtime& runtime, const Value& attribute) {
     const std::string_view part = rest.substr(0, dot);
     int64_t number = 0;
     const auto result = std::from_chars(part.data(), part.data() + part.size(), number);
-    const bool digits = !part.empty() && part[0] != '-' && result.ec == std::errc() && result.ptr == part.data() + part.size();
+    const bool digits = !part.empty() && part[0] != '-' && result.ec == std::errc() &&
+                        result.ptr == part.data() + part.size();
     parts_.push_back(digits ? Value::Int(number) : runtime.String(std::string(part)));
     if (dot == std::string_view::npos) return;
     rest.remove_prefix(dot + 1);

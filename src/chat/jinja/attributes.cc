@@ -38,7 +38,7 @@ Value Unsafe(Runtime& runtime, const Value& value, std::string_view name) {
 std::optional<Value> FindAttribute(Runtime& runtime, const Value& value, std::string_view name) {
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   if (name.size() > 4 && name.starts_with("__") && name.ends_with("__")) {
-    constexpr std::string_view kEverywhere[] = {"__class__", "__doc__",  "__init__", "__dict__",
+    constexpr std::string_view kEverywhere[] = {"__class__", "__doc__", "__init__",  "__dict__",
                                                 "__repr__",  "__str__", "__module__"};
     if (std::find(std::begin(kEverywhere), std::end(kEverywhere), name) != std::end(kEverywhere))
       return Unsafe(runtime, value, name);
@@ -63,8 +63,8 @@ std::optional<Value> FindAttribute(Runtime& runtime, const Value& value, std::st
 }
 
 std::optional<Value> Element(Runtime& runtime, const Value& value, int64_t index) {
-  const int64_t size = value.Is(Kind::kString) ? CharCount(value.text())
-                       : value.IsSequence()    ? static_cast<int64_t>(value.items().size())
+  const int64_t size = value.Is(Kind::kString)  ? CharCount(value.text())
+                       : value.IsSequence()     ? static_cast<int64_t>(value.items().size())
                        : value.Is(Kind::kRange) ? value.range().size()
                                                 : 0;
   if (index < 0) index += size;
@@ -149,7 +149,8 @@ std::vector<int64_t> SlicePositions(Runtime& runtime, const SliceBounds& bounds)
   return positions;
 }
 
-Value SliceString(Runtime& runtime, const Value& value, const Value& start, const Value& stop, const Value& step) {
+Value SliceString(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
+                  const Value& step) {
   const std::string& text = value.text();
   runtime.Charge(text.size());
   const SliceBounds bounds = ResolveSlice(CharCount(text), start, stop, step);
@@ -167,13 +168,15 @@ Value SliceString(Runtime& runtime, const Value& value, const Value& start, cons
 
 }  // namespace
 
-Value GetSlice(Runtime& runtime, const Value& value, const Value& start, const Value& stop, const Value& step) {
+Value GetSlice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
+               const Value& step) {
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   if (value.Is(Kind::kString)) return SliceString(runtime, value, start, stop, step);
   if (value.IsSequence() || value.Is(Kind::kRange)) {
     const std::vector<Value> all = Walk(runtime, value);
     std::vector<Value> items;
-    for (const int64_t at : SlicePositions(runtime, ResolveSlice(static_cast<int64_t>(all.size()), start, stop, step)))
+    for (const int64_t at :
+         SlicePositions(runtime, ResolveSlice(static_cast<int64_t>(all.size()), start, stop, step)))
       items.push_back(all[static_cast<size_t>(at)]);
     return value.Is(Kind::kTuple) ? runtime.Tuple(std::move(items)) : runtime.List(std::move(items));
   }
@@ -191,8 +194,10 @@ bool IsIterable(const Value& value) {
     case Kind::kDict:
     case Kind::kRange:
     case Kind::kIterator:
-    case Kind::kView: return true;
-    default: return false;
+    case Kind::kView:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -224,7 +229,8 @@ std::vector<Value> Keys(const DictObject& dict) {
 }
 
 std::vector<Value> Drain(IteratorObject& iterator, size_t needed) {
-  std::vector<Value> items(iterator.items.begin() + static_cast<ptrdiff_t>(iterator.position), iterator.items.end());
+  std::vector<Value> items(iterator.items.begin() + static_cast<ptrdiff_t>(iterator.position),
+                           iterator.items.end());
   iterator.position = iterator.items.size();
   if (iterator.failure && items.size() < needed) std::rethrow_exception(iterator.failure);
   return items;
@@ -235,15 +241,23 @@ std::vector<Value> Drain(IteratorObject& iterator, size_t needed) {
 std::vector<Value> WalkFirst(Runtime& runtime, const Value& value, size_t needed) {
   runtime.Step();
   switch (value.kind) {
-    case Kind::kUndefined: return {};
-    case Kind::kString: return Characters(runtime, value);
+    case Kind::kUndefined:
+      return {};
+    case Kind::kString:
+      return Characters(runtime, value);
     case Kind::kList:
-    case Kind::kTuple: return value.items();
-    case Kind::kDict: return Keys(value.dict());
-    case Kind::kRange: return Numbers(runtime, value.range());
-    case Kind::kIterator: return Drain(value.iterator(), needed);
-    case Kind::kView: return value.view().items;
-    default: ThrowType(fmt::format("'{}' object is not iterable", TypeName(value)));
+    case Kind::kTuple:
+      return value.items();
+    case Kind::kDict:
+      return Keys(value.dict());
+    case Kind::kRange:
+      return Numbers(runtime, value.range());
+    case Kind::kIterator:
+      return Drain(value.iterator(), needed);
+    case Kind::kView:
+      return value.view().items;
+    default:
+      ThrowType(fmt::format("'{}' object is not iterable", TypeName(value)));
   }
 }
 
@@ -251,15 +265,23 @@ std::vector<Value> Walk(Runtime& runtime, const Value& value) { return WalkFirst
 
 int64_t Length(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return CharCount(value.text());
-    case Kind::kBytes: return static_cast<int64_t>(value.text().size());
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return CharCount(value.text());
+    case Kind::kBytes:
+      return static_cast<int64_t>(value.text().size());
     case Kind::kList:
-    case Kind::kTuple: return static_cast<int64_t>(value.items().size());
-    case Kind::kDict: return static_cast<int64_t>(value.dict().entries.size());
-    case Kind::kRange: return value.range().size();
-    case Kind::kView: return static_cast<int64_t>(value.view().items.size());
-    default: ThrowType(fmt::format("object of type '{}' has no len()", TypeName(value)));
+    case Kind::kTuple:
+      return static_cast<int64_t>(value.items().size());
+    case Kind::kDict:
+      return static_cast<int64_t>(value.dict().entries.size());
+    case Kind::kRange:
+      return value.range().size();
+    case Kind::kView:
+      return static_cast<int64_t>(value.view().items.size());
+    default:
+      ThrowType(fmt::format("object of type '{}' has no len()", TypeName(value)));
   }
 }
 

@@ -21,8 +21,9 @@ char32_t SimpleTitle(char32_t c) {
 }
 
 const SpecialCase* FindSpecial(char32_t c) {
-  const auto* found = std::lower_bound(std::begin(kSpecialCases), std::end(kSpecialCases), c,
-                                       [](const SpecialCase& entry, char32_t value) { return entry.from < value; });
+  const auto* found =
+      std::lower_bound(std::begin(kSpecialCases), std::end(kSpecialCases), c,
+                       [](const SpecialCase& entry, char32_t value) { return entry.from < value; });
   return found != std::end(kSpecialCases) && found->from == c ? found : nullptr;
 }
 
@@ -49,8 +50,10 @@ bool IsCaseIgnorable(char32_t c) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_SK: return true;
-    default: return c == '\'' || c == '.' || c == ':' || c == 0xb7 || c == 0x2019 || c == 0x2018 || c == 0x2024;
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return c == '\'' || c == '.' || c == ':' || c == 0xb7 || c == 0x2019 || c == 0x2018 || c == 0x2024;
   }
 }
 
@@ -132,7 +135,8 @@ std::string CaseFold(std::string_view text) {
   utf8proc_uint8_t* folded = nullptr;
   const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                  static_cast<utf8proc_ssize_t>(text.size()), &folded, UTF8PROC_CASEFOLD);
-  std::string out = size < 0 ? std::string(text) : std::string(reinterpret_cast<char*>(folded), static_cast<size_t>(size));
+  std::string out =
+      size < 0 ? std::string(text) : std::string(reinterpret_cast<char*>(folded), static_cast<size_t>(size));
   std::free(folded);
   return out;
 }

@@ -14,19 +14,29 @@ void ThrowType(std::string message) { throw Failure(FailureKind::kType, std::mov
 bool Truthy(const Value& value) {
   switch (value.kind) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return value.boolean;
-    case Kind::kInt: return value.integer != 0;
-    case Kind::kFloat: return value.number != 0;
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return value.boolean;
+    case Kind::kInt:
+      return value.integer != 0;
+    case Kind::kFloat:
+      return value.number != 0;
     case Kind::kString:
-    case Kind::kBytes: return !value.text().empty();
+    case Kind::kBytes:
+      return !value.text().empty();
     case Kind::kList:
-    case Kind::kTuple: return !value.items().empty();
-    case Kind::kDict: return !value.dict().entries.empty();
-    case Kind::kRange: return value.range().size() != 0;
-    case Kind::kView: return !value.view().items.empty();
+    case Kind::kTuple:
+      return !value.items().empty();
+    case Kind::kDict:
+      return !value.dict().entries.empty();
+    case Kind::kRange:
+      return value.range().size() != 0;
+    case Kind::kView:
+      return !value.view().items.empty();
     case Kind::kIterator:
-    case Kind::kObject: return true;
+    case Kind::kObject:
+      return true;
   }
   return true;
 }
@@ -77,15 +87,22 @@ bool Equal(Runtime& runtime, const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
+    case Kind::kNone:
+      return true;
     case Kind::kString:
-    case Kind::kBytes: return a.text() == b.text();
+    case Kind::kBytes:
+      return a.text() == b.text();
     case Kind::kList:
-    case Kind::kTuple: return EqualItems(runtime, a.items(), b.items());
-    case Kind::kDict: return EqualDicts(runtime, a.dict(), b.dict());
-    case Kind::kRange: return EqualRanges(a.range(), b.range());
-    case Kind::kView: return a.view().name == b.view().name && EqualItems(runtime, a.view().items, b.view().items);
-    default: return a.object == b.object;
+    case Kind::kTuple:
+      return EqualItems(runtime, a.items(), b.items());
+    case Kind::kDict:
+      return EqualDicts(runtime, a.dict(), b.dict());
+    case Kind::kRange:
+      return EqualRanges(a.range(), b.range());
+    case Kind::kView:
+      return a.view().name == b.view().name && EqualItems(runtime, a.view().items, b.view().items);
+    default:
+      return a.object == b.object;
   }
 }
 
@@ -112,8 +129,10 @@ bool Contains(Runtime& runtime, const Value& container, const Value& item) {
       if (!item.Is(Kind::kString))
         ThrowType(fmt::format("'in <string>' requires string as left operand, not {}", TypeName(item)));
       return container.text().find(item.text()) != std::string::npos;
-    case Kind::kDict: return container.dict().Find(item) != nullptr;
-    default: break;
+    case Kind::kDict:
+      return container.dict().Find(item) != nullptr;
+    default:
+      break;
   }
   if (!IsIterable(container))
     ThrowType(fmt::format("argument of type '{}' is not iterable", TypeName(container)));

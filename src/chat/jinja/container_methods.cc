@@ -21,7 +21,8 @@ Value Index(Runtime& runtime, const Value& self, const Args& args) {
   const std::vector<Value> items = Walk(runtime, self);
   for (size_t i = 0; i < items.size(); ++i)
     if (Equal(runtime, items[i], *params[0])) return Value::Int(static_cast<int64_t>(i));
-  throw Failure(FailureKind::kValue, fmt::format("{} is not in {}", Repr(runtime, *params[0]), TypeName(self)));
+  throw Failure(FailureKind::kValue,
+                fmt::format("{} is not in {}", Repr(runtime, *params[0]), TypeName(self)));
 }
 
 // ---- lists ----
@@ -61,7 +62,8 @@ Value ListPop(Runtime&, const Value& self, const Args& args) {
   const auto size = static_cast<int64_t>(self.items().size());
   int64_t at = params.Int(0, -1);
   if (at < 0) at += size;
-  if (at < 0 || at >= size) throw Failure(FailureKind::kValue, size == 0 ? "pop from empty list" : "pop index out of range");
+  if (at < 0 || at >= size)
+    throw Failure(FailureKind::kValue, size == 0 ? "pop from empty list" : "pop index out of range");
   const Value item = self.items()[static_cast<size_t>(at)];
   self.items().erase(self.items().begin() + at);
   return item;
@@ -152,15 +154,27 @@ Value DictClear(Runtime&, const Value& self, const Args& args) {
 Value BytesDecode(Runtime& runtime, const Value& self, const Args&) { return runtime.String(self.text()); }
 
 constexpr Method kListMethods[] = {
-    {"append", ListAppend, true}, {"clear", ListClear, true},   {"copy", ListCopy},
-    {"count", Count},             {"extend", ListExtend, true}, {"index", Index},
-    {"insert", ListInsert, true}, {"pop", ListPop, true},       {"reverse", ListReverse, true},
+    {"append", ListAppend, true},
+    {"clear", ListClear, true},
+    {"copy", ListCopy},
+    {"count", Count},
+    {"extend", ListExtend, true},
+    {"index", Index},
+    {"insert", ListInsert, true},
+    {"pop", ListPop, true},
+    {"reverse", ListReverse, true},
 };
 constexpr Method kTupleMethods[] = {{"count", Count}, {"index", Index}};
 constexpr Method kDictMethods[] = {
-    {"clear", DictClear, true}, {"copy", DictCopy},      {"get", DictGet},
-    {"items", DictItems},       {"keys", DictKeys},      {"pop", DictPop, true},
-    {"setdefault", DictSetDefault, true}, {"update", DictUpdate, true}, {"values", DictValues},
+    {"clear", DictClear, true},
+    {"copy", DictCopy},
+    {"get", DictGet},
+    {"items", DictItems},
+    {"keys", DictKeys},
+    {"pop", DictPop, true},
+    {"setdefault", DictSetDefault, true},
+    {"update", DictUpdate, true},
+    {"values", DictValues},
 };
 constexpr Method kBytesMethods[] = {{"decode", BytesDecode}};
 
@@ -175,12 +189,17 @@ const Method* Lookup(const Method (&methods)[n], std::string_view name) {
 
 const Method* FindContainerMethod(Kind kind, std::string_view name) {
   switch (kind) {
-    case Kind::kList: return Lookup(kListMethods, name);
+    case Kind::kList:
+      return Lookup(kListMethods, name);
     case Kind::kTuple:
-    case Kind::kRange: return Lookup(kTupleMethods, name);
-    case Kind::kDict: return Lookup(kDictMethods, name);
-    case Kind::kBytes: return Lookup(kBytesMethods, name);
-    default: return nullptr;
+    case Kind::kRange:
+      return Lookup(kTupleMethods, name);
+    case Kind::kDict:
+      return Lookup(kDictMethods, name);
+    case Kind::kBytes:
+      return Lookup(kBytesMethods, name);
+    default:
+      return nullptr;
   }
 }
 

@@ -1,4 +1,5 @@
-// Why a template failed. Inside this folder a failure is thrown; Template turns it into a value at the border.
+// Why a template failed. Inside this folder a failure is thrown; Template turns it into a value at the
+// border.
 #pragma once
 
 #include <exception>

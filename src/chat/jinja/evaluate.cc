@@ -11,33 +11,50 @@ Value Interpreter::Evaluate(const Expression& expression, Scope& scope) {
   runtime_.Step();
   const auto operand = [&](size_t i) { return Evaluate(*expression.operands[i], scope); };
   switch (expression.kind) {
-    case ExpressionKind::kConstant: return expression.constant;
-    case ExpressionKind::kName: return EvaluateName(expression, scope);
+    case ExpressionKind::kConstant:
+      return expression.constant;
+    case ExpressionKind::kName:
+      return EvaluateName(expression, scope);
     case ExpressionKind::kList:
-    case ExpressionKind::kTuple: return EvaluateItems(expression, scope);
-    case ExpressionKind::kDict: return EvaluateDict(expression, scope);
-    case ExpressionKind::kAttribute: return GetAttribute(runtime_, operand(0), expression.text);
+    case ExpressionKind::kTuple:
+      return EvaluateItems(expression, scope);
+    case ExpressionKind::kDict:
+      return EvaluateDict(expression, scope);
+    case ExpressionKind::kAttribute:
+      return GetAttribute(runtime_, operand(0), expression.text);
     case ExpressionKind::kItem: {
       const Value value = operand(0);
       return GetItem(runtime_, value, operand(1));
     }
-    case ExpressionKind::kSlice: return EvaluateSlice(expression, scope);
-    case ExpressionKind::kCall: return EvaluateCall(expression, scope);
-    case ExpressionKind::kFilter: return EvaluateFilter(expression, scope);
-    case ExpressionKind::kTest: return EvaluateTest(expression, scope);
+    case ExpressionKind::kSlice:
+      return EvaluateSlice(expression, scope);
+    case ExpressionKind::kCall:
+      return EvaluateCall(expression, scope);
+    case ExpressionKind::kFilter:
+      return EvaluateFilter(expression, scope);
+    case ExpressionKind::kTest:
+      return EvaluateTest(expression, scope);
     case ExpressionKind::kBinary: {
       const Value left = operand(0);
       return Binary(runtime_, expression.op, left, operand(1));
     }
-    case ExpressionKind::kNegate: return Negate(operand(0));
-    case ExpressionKind::kPlus: return UnaryPlus(operand(0));
-    case ExpressionKind::kNot: return Value::Bool(!Truthy(operand(0)));
+    case ExpressionKind::kNegate:
+      return Negate(operand(0));
+    case ExpressionKind::kPlus:
+      return UnaryPlus(operand(0));
+    case ExpressionKind::kNot:
+      return Value::Bool(!Truthy(operand(0)));
     case ExpressionKind::kAnd:
-    case ExpressionKind::kOr: return EvaluateLogical(expression, scope);
-    case ExpressionKind::kConcat: return EvaluateConcat(expression, scope);
-    case ExpressionKind::kCompare: return EvaluateCompare(expression, scope);
-    case ExpressionKind::kConditional: return EvaluateConditional(expression, scope);
-    case ExpressionKind::kNamespaceItem: break;  // a target, never evaluated
+    case ExpressionKind::kOr:
+      return EvaluateLogical(expression, scope);
+    case ExpressionKind::kConcat:
+      return EvaluateConcat(expression, scope);
+    case ExpressionKind::kCompare:
+      return EvaluateCompare(expression, scope);
+    case ExpressionKind::kConditional:
+      return EvaluateConditional(expression, scope);
+    case ExpressionKind::kNamespaceItem:
+      break;  // a target, never evaluated
   }
   return {};
 }
@@ -51,7 +68,8 @@ Value Interpreter::EvaluateItems(const Expression& expression, Scope& scope) {
   std::vector<Value> items;
   items.reserve(expression.operands.size());
   for (const auto& operand : expression.operands) items.push_back(Evaluate(*operand, scope));
-  return expression.kind == ExpressionKind::kList ? runtime_.List(std::move(items)) : runtime_.Tuple(std::move(items));
+  return expression.kind == ExpressionKind::kList ? runtime_.List(std::move(items))
+                                                  : runtime_.Tuple(std::move(items));
 }
 
 Value Interpreter::EvaluateDict(const Expression& expression, Scope& scope) {
@@ -80,8 +98,9 @@ Value Interpreter::EvaluateLogical(const Expression& expression, Scope& scope) {
 Value Interpreter::EvaluateConditional(const Expression& expression, Scope& scope) {
   if (Truthy(Evaluate(*expression.operands[1], scope))) return Evaluate(*expression.operands[0], scope);
   if (expression.operands[2]) return Evaluate(*expression.operands[2], scope);
-  return runtime_.Undefined(fmt::format(
-      "the inline if-expression on line {} evaluated to false and no else section was defined.", expression.line));
+  return runtime_.Undefined(
+      fmt::format("the inline if-expression on line {} evaluated to false and no else section was defined.",
+                  expression.line));
 }
 
 Value Interpreter::EvaluateConcat(const Expression& expression, Scope& scope) {
@@ -92,14 +111,22 @@ Value Interpreter::EvaluateConcat(const Expression& expression, Scope& scope) {
 
 bool Interpreter::Compare(Comparison comparison, const Value& a, const Value& b) {
   switch (comparison) {
-    case Comparison::kEqual: return Equal(runtime_, a, b);
-    case Comparison::kNotEqual: return !Equal(runtime_, a, b);
-    case Comparison::kLess: return Less(runtime_, a, b);
-    case Comparison::kGreater: return Less(runtime_, b, a);
-    case Comparison::kLessEqual: return Less(runtime_, a, b) || Equal(runtime_, a, b);
-    case Comparison::kGreaterEqual: return Less(runtime_, b, a) || Equal(runtime_, a, b);
-    case Comparison::kIn: return Contains(runtime_, b, a);
-    case Comparison::kNotIn: return !Contains(runtime_, b, a);
+    case Comparison::kEqual:
+      return Equal(runtime_, a, b);
+    case Comparison::kNotEqual:
+      return !Equal(runtime_, a, b);
+    case Comparison::kLess:
+      return Less(runtime_, a, b);
+    case Comparison::kGreater:
+      return Less(runtime_, b, a);
+    case Comparison::kLessEqual:
+      return Less(runtime_, a, b) || Equal(runtime_, a, b);
+    case Comparison::kGreaterEqual:
+      return Less(runtime_, b, a) || Equal(runtime_, a, b);
+    case Comparison::kIn:
+      return Contains(runtime_, b, a);
+    case Comparison::kNotIn:
+      return !Contains(runtime_, b, a);
   }
   return false;
 }
@@ -123,8 +150,10 @@ Args Interpreter::EvaluateArguments(const CallArguments* call, Scope& scope) {
     for (const Value& item : Walk(runtime_, Evaluate(*call->star, scope))) args.positional.push_back(item);
   if (call->double_star) {
     const Value more = Evaluate(*call->double_star, scope);
-    if (!more.Is(Kind::kDict)) ThrowType(fmt::format("argument after ** must be a mapping, not {}", TypeName(more)));
-    for (const auto& [key, value] : more.dict().entries) args.named.emplace_back(ToText(runtime_, key), value);
+    if (!more.Is(Kind::kDict))
+      ThrowType(fmt::format("argument after ** must be a mapping, not {}", TypeName(more)));
+    for (const auto& [key, value] : more.dict().entries)
+      args.named.emplace_back(ToText(runtime_, key), value);
   }
   return args;
 }
@@ -154,7 +183,8 @@ Value Interpreter::EvaluateTest(const Expression& expression, Scope& scope) {
   const Value value = Evaluate(*expression.operands[0], scope);
   if (expression.test == nullptr)
     throw Failure(FailureKind::kRuntime, fmt::format("No test named '{}'.", expression.text));
-  return Value::Bool(expression.test->function(runtime_, value, EvaluateArguments(expression.call.get(), scope)));
+  return Value::Bool(
+      expression.test->function(runtime_, value, EvaluateArguments(expression.call.get(), scope)));
 }
 
 }  // namespace sluice::chat::jinja

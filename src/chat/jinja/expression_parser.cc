@@ -26,7 +26,8 @@ std::vector<ExpressionPtr> Operands(ExpressionPtr a, ExpressionPtr b = nullptr) 
 ExpressionParser::Nesting::Nesting(ExpressionParser& parser) : parser_(parser) {
   if (++parser_.depth_ > kMaxNesting) {
     --parser_.depth_;
-    throw Failure(FailureKind::kLimit, fmt::format("the template nests more than {} levels deep", kMaxNesting),
+    throw Failure(FailureKind::kLimit,
+                  fmt::format("the template nests more than {} levels deep", kMaxNesting),
                   parser.tokens_.current().line);
   }
 }
@@ -113,12 +114,13 @@ ExpressionPtr ExpressionParser::ParseNot() {
 
 std::optional<Comparison> ExpressionParser::TakeComparison() {
   constexpr std::pair<std::string_view, Comparison> kComparisons[] = {
-      {"==", Comparison::kEqual},   {"!=", Comparison::kNotEqual},     {"<", Comparison::kLess},
-      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater}, {">=", Comparison::kGreaterEqual}};
+      {"==", Comparison::kEqual},     {"!=", Comparison::kNotEqual}, {"<", Comparison::kLess},
+      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater},   {">=", Comparison::kGreaterEqual}};
   for (const auto& [op, comparison] : kComparisons)
     if (tokens_.SkipOperator(op)) return comparison;
   if (tokens_.SkipName("in")) return Comparison::kIn;
-  const bool not_in = tokens_.IsName("not") && tokens_.ahead().kind == TokenKind::kName && tokens_.ahead().text == "in";
+  const bool not_in =
+      tokens_.IsName("not") && tokens_.ahead().kind == TokenKind::kName && tokens_.ahead().text == "in";
   if (!not_in) return std::nullopt;
   tokens_.Next();
   tokens_.Next();
@@ -163,7 +165,8 @@ ExpressionPtr ExpressionParser::ParseConcat() {
 
 ExpressionPtr ExpressionParser::ParseProduct() {
   ExpressionPtr left = ParsePower();
-  while (tokens_.IsOperator("*") || tokens_.IsOperator("/") || tokens_.IsOperator("//") || tokens_.IsOperator("%")) {
+  while (tokens_.IsOperator("*") || tokens_.IsOperator("/") || tokens_.IsOperator("//") ||
+         tokens_.IsOperator("%")) {
     const Token op = tokens_.Next();
     ExpressionPtr right = ParsePower();
     left = Make(ExpressionKind::kBinary, op.line, Operands(std::move(left), std::move(right)));
@@ -218,7 +221,8 @@ ExpressionPtr ExpressionParser::ParseName(bool with_namespace) {
 ExpressionPtr ExpressionParser::ParseNumber() {
   const Token token = tokens_.Next();
   const std::string& text = token.text;
-  if (token.kind == TokenKind::kFloat) return Constant(Value::Float(std::strtod(text.c_str(), nullptr)), token.line);
+  if (token.kind == TokenKind::kFloat)
+    return Constant(Value::Float(std::strtod(text.c_str(), nullptr)), token.line);
   int base = 10;
   size_t skip = 0;
   if (text.size() > 2 && text[0] == '0' && (text[1] | 0x20) >= 'a') {
@@ -229,26 +233,31 @@ ExpressionPtr ExpressionParser::ParseNumber() {
   int64_t value = 0;
   const auto result = std::from_chars(text.data() + skip, text.data() + text.size(), value, base);
   if (result.ec != std::errc())
-    throw Failure(FailureKind::kOverflow, fmt::format("the number {} does not fit 64 bits", text), token.line);
+    throw Failure(FailureKind::kOverflow, fmt::format("the number {} does not fit 64 bits", text),
+                  token.line);
   return Constant(Value::Int(value), token.line);
 }
 
 ExpressionPtr ExpressionParser::ParsePrimary(bool with_namespace) {
   const int line = tokens_.current().line;
   switch (tokens_.current().kind) {
-    case TokenKind::kName: return ParseName(with_namespace);
+    case TokenKind::kName:
+      return ParseName(with_namespace);
     case TokenKind::kInteger:
-    case TokenKind::kFloat: return ParseNumber();
+    case TokenKind::kFloat:
+      return ParseNumber();
     case TokenKind::kString: {
       std::string text;
       while (tokens_.Is(TokenKind::kString)) text += tokens_.Next().text;
       return Constant(program_.constants.String(std::move(text)), line);
     }
-    default: break;
+    default:
+      break;
   }
   if (tokens_.IsOperator("[")) return ParseList();
   if (tokens_.IsOperator("{")) return ParseDict();
-  if (!tokens_.SkipOperator("(")) tokens_.Fail(fmt::format("unexpected '{}'", TokenStream::Describe(tokens_.current())));
+  if (!tokens_.SkipOperator("("))
+    tokens_.Fail(fmt::format("unexpected '{}'", TokenStream::Describe(tokens_.current())));
   ExpressionPtr node;
   if (tokens_.IsOperator(")"))
     node = Make(ExpressionKind::kTuple, line);
@@ -262,10 +271,11 @@ ExpressionPtr ExpressionParser::ParseTuple(bool with_conditional, std::string_vi
   Nesting nesting(*this);
   const int line = tokens_.current().line;
   const auto at_end = [&] {
-    return tokens_.Is(TokenKind::kVariableEnd) || tokens_.Is(TokenKind::kBlockEnd) || tokens_.IsOperator(")") ||
-           (!end.empty() && tokens_.IsName(end));
+    return tokens_.Is(TokenKind::kVariableEnd) || tokens_.Is(TokenKind::kBlockEnd) ||
+           tokens_.IsOperator(")") || (!end.empty() && tokens_.IsName(end));
   };
-  if (at_end()) tokens_.Fail(fmt::format("Expected an expression, got '{}'", TokenStream::Describe(tokens_.current())));
+  if (at_end())
+    tokens_.Fail(fmt::format("Expected an expression, got '{}'", TokenStream::Describe(tokens_.current())));
   ExpressionPtr first = ParseExpression(with_conditional);
   if (!tokens_.IsOperator(",")) return first;
   std::vector<ExpressionPtr> items = Operands(std::move(first));
@@ -275,7 +285,8 @@ ExpressionPtr ExpressionParser::ParseTuple(bool with_conditional, std::string_vi
 
 void ExpressionParser::CheckTarget(const Expression& target) const {
   if (target.kind == ExpressionKind::kName || target.kind == ExpressionKind::kNamespaceItem) return;
-  if (target.kind != ExpressionKind::kTuple) throw Failure(FailureKind::kSyntax, "can't assign to this", target.line);
+  if (target.kind != ExpressionKind::kTuple)
+    throw Failure(FailureKind::kSyntax, "can't assign to this", target.line);
   for (const auto& item : target.operands) CheckTarget(*item);
 }
 
@@ -405,7 +416,8 @@ void ExpressionParser::ParseArguments(Expression& call) {
     } else if (tokens_.SkipOperator("**")) {
       ensure(!arguments.double_star);
       Grow(call, arguments.double_star = ParseExpression());
-    } else if (tokens_.Is(TokenKind::kName) && tokens_.ahead().kind == TokenKind::kOperator && tokens_.ahead().text == "=") {
+    } else if (tokens_.Is(TokenKind::kName) && tokens_.ahead().kind == TokenKind::kOperator &&
+               tokens_.ahead().text == "=") {
       ensure(!arguments.double_star);
       std::string name = tokens_.Next().text;
       tokens_.Next();
@@ -431,7 +443,8 @@ ExpressionPtr ExpressionParser::ParseFilters(ExpressionPtr operand, bool inline_
     while (tokens_.SkipOperator(".")) node->text += "." + tokens_.Expect(TokenKind::kName).text;
     node->filter = FindFilter(node->text);
     if (node->filter == nullptr)
-      unknown_.emplace_back(FailureKind::kSyntax, fmt::format("No filter named '{}'.", node->text), name.line);
+      unknown_.emplace_back(FailureKind::kSyntax, fmt::format("No filter named '{}'.", node->text),
+                            name.line);
     if (tokens_.IsOperator("(")) ParseArguments(*node);
     operand = std::move(node);
   }
@@ -440,11 +453,14 @@ ExpressionPtr ExpressionParser::ParseFilters(ExpressionPtr operand, bool inline_
 
 bool ExpressionParser::AtTestArgument() const {
   switch (tokens_.current().kind) {
-    case TokenKind::kName: return !tokens_.IsName("else") && !tokens_.IsName("or") && !tokens_.IsName("and");
+    case TokenKind::kName:
+      return !tokens_.IsName("else") && !tokens_.IsName("or") && !tokens_.IsName("and");
     case TokenKind::kString:
     case TokenKind::kInteger:
-    case TokenKind::kFloat: return true;
-    default: return tokens_.IsOperator("[") || tokens_.IsOperator("{");
+    case TokenKind::kFloat:
+      return true;
+    default:
+      return tokens_.IsOperator("[") || tokens_.IsOperator("{");
   }
 }
 

@@ -1,5 +1,5 @@
-// Parses expressions. Precedence, from loose to tight: if-else, or, and, not, comparisons, + -, ~, * / // %, **
-// (left to right), unary + -, filters and tests, then attributes, subscripts and calls.
+// Parses expressions. Precedence, from loose to tight: if-else, or, and, not, comparisons, + -, ~, * / // %,
+// ** (left to right), unary + -, filters and tests, then attributes, subscripts and calls.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,8 @@ class ExpressionParser {
   ExpressionParser(TokenStream& tokens, Program& program) : tokens_(tokens), program_(program) {}
 
   ExpressionPtr ParseExpression(bool with_conditional = true);
-  // An expression, or several with commas between them: a tuple. `end` is a name that may follow a trailing comma.
+  // An expression, or several with commas between them: a tuple. `end` is a name that may follow a trailing
+  // comma.
   ExpressionPtr ParseTuple(bool with_conditional = true, std::string_view end = {});
   // What may stand left of `=` or between `for` and `in`.
   ExpressionPtr ParseTarget(bool with_namespace, std::string_view end = {});
@@ -27,10 +28,12 @@ class ExpressionParser {
 
   int Symbol(const std::string& name);
 
-  // Unknown filters and tests are noted while parsing. Where they stand in a condition's branch they are an error
-  // only when reached (Forget); elsewhere the template is refused (Reject).
+  // Unknown filters and tests are noted while parsing. Where they stand in a condition's branch they are an
+  // error only when reached (Forget); elsewhere the template is refused (Reject).
   size_t UnknownMark() const { return unknown_.size(); }
-  void ForgetUnknown(size_t mark) { unknown_.erase(unknown_.begin() + static_cast<ptrdiff_t>(mark), unknown_.end()); }
+  void ForgetUnknown(size_t mark) {
+    unknown_.erase(unknown_.begin() + static_cast<ptrdiff_t>(mark), unknown_.end());
+  }
   void RejectUnknown(size_t mark) const {
     if (unknown_.size() > mark) throw unknown_[mark];
   }

@@ -35,7 +35,8 @@ Args Rest(const Args& args, size_t from) {
   return {{args.positional.begin() + static_cast<ptrdiff_t>(from), args.positional.end()}, args.named};
 }
 
-void MapAttribute(Runtime& runtime, const Args& args, const std::vector<Value>& items, std::vector<Value>& out) {
+void MapAttribute(Runtime& runtime, const Args& args, const std::vector<Value>& items,
+                  std::vector<Value>& out) {
   const Params params("map", args, {"attribute", "default"}, 1);
   const AttributePath path(runtime, *params[0]);
   const Value* fallback = params.Given(1) && !params[1]->Is(Kind::kNone) ? params[1] : nullptr;
@@ -45,7 +46,8 @@ void MapAttribute(Runtime& runtime, const Args& args, const std::vector<Value>& 
 Value Map(Runtime& runtime, const Value& value, const Args& args) {
   return Lazily(runtime, value, [&](const std::vector<Value>& items, std::vector<Value>& out) {
     if (args.positional.empty()) {
-      const bool named = std::any_of(args.named.begin(), args.named.end(), [](const auto& arg) { return arg.first == "attribute"; });
+      const bool named = std::any_of(args.named.begin(), args.named.end(),
+                                     [](const auto& arg) { return arg.first == "attribute"; });
       if (!named) throw Failure(FailureKind::kType, "map requires a filter argument");
       return MapAttribute(runtime, args, items, out);
     }
@@ -63,7 +65,8 @@ template <bool keep, bool by_attribute>
 Value Select(Runtime& runtime, const Value& value, const Args& args) {
   return Lazily(runtime, value, [&](const std::vector<Value>& items, std::vector<Value>& out) {
     constexpr size_t kTest = by_attribute ? 1 : 0;
-    if (args.positional.size() < kTest) throw Failure(FailureKind::kType, "Missing parameter for attribute name");
+    if (args.positional.size() < kTest)
+      throw Failure(FailureKind::kType, "Missing parameter for attribute name");
     const AttributePath path(runtime, by_attribute ? args.positional[0] : Value::None());
     const bool tested = args.positional.size() > kTest;
     const Test* test = tested ? FindTest(NameArgument(args, kTest)) : nullptr;

@@ -63,13 +63,15 @@ Value Items(Runtime& runtime, const Value& value, const Args& args) {
     const Failure failure(FailureKind::kType, "Can only get item pairs from a mapping.");
     return runtime.Iterator({}, std::make_exception_ptr(failure));
   }
-  return runtime.Iterator(FindContainerMethod(Kind::kDict, "items")->function(runtime, value, {}).view().items);
+  return runtime.Iterator(
+      FindContainerMethod(Kind::kDict, "items")->function(runtime, value, {}).view().items);
 }
 
 // ---- order ----
 
 // Stable; `keys` decide, `reverse` keeps equal items in their order.
-std::vector<Value> SortBy(Runtime& runtime, const std::vector<Value>& items, const std::vector<Value>& keys, bool reverse) {
+std::vector<Value> SortBy(Runtime& runtime, const std::vector<Value>& items, const std::vector<Value>& keys,
+                          bool reverse) {
   std::vector<size_t> order(items.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -89,7 +91,8 @@ Value Sort(Runtime& runtime, const Value& value, const Args& args) {
   std::vector<Value> keys;
   for (const Value& item : items) {
     std::vector<Value> parts;
-    for (const AttributePath& path : paths) parts.push_back(SortKey(runtime, path.Of(runtime, item), case_sensitive));
+    for (const AttributePath& path : paths)
+      parts.push_back(SortKey(runtime, path.Of(runtime, item), case_sensitive));
     keys.push_back(runtime.List(std::move(parts)));
   }
   return runtime.List(SortBy(runtime, items, keys, params.Flag(0, false)));
@@ -99,7 +102,8 @@ Value DictSort(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("dictsort", args, {"case_sensitive", "by", "reverse"});
   static const std::string kKey = "key";
   const std::string& by = params.Text(1, kKey);
-  if (by != "key" && by != "value") throw Failure(FailureKind::kValue, "You can only sort by either \"key\" or \"value\"");
+  if (by != "key" && by != "value")
+    throw Failure(FailureKind::kValue, "You can only sort by either \"key\" or \"value\"");
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   if (!value.Is(Kind::kDict)) ThrowType(fmt::format("'{}' object has no attribute 'items'", TypeName(value)));
   std::vector<Value> items, keys;
@@ -156,7 +160,9 @@ Value GroupBy(Runtime& runtime, const Value& value, const Args& args) {
   const AttributePath path(runtime, *params[0]);
   const Value* fallback = params.Given(1) && !params[1]->Is(Kind::kNone) ? params[1] : nullptr;
   const bool case_sensitive = params.Flag(2, false);
-  const auto key_of = [&](const Value& item) { return SortKey(runtime, path.Of(runtime, item, fallback), case_sensitive); };
+  const auto key_of = [&](const Value& item) {
+    return SortKey(runtime, path.Of(runtime, item, fallback), case_sensitive);
+  };
   std::vector<Value> items = Walk(runtime, value), keys;
   for (const Value& item : items) keys.push_back(key_of(item));
   items = SortBy(runtime, items, keys, false);
@@ -166,8 +172,8 @@ Value GroupBy(Runtime& runtime, const Value& value, const Args& args) {
     size_t end = begin + 1;
     while (end < items.size() && Equal(runtime, key, key_of(items[end]))) ++end;
     const auto at = [&](size_t i) { return items.begin() + static_cast<ptrdiff_t>(i); };
-    const Value group = runtime.Tuple({path.Of(runtime, items[begin], fallback),
-                                       runtime.List(std::vector<Value>(at(begin), at(end)))});
+    const Value group = runtime.Tuple(
+        {path.Of(runtime, items[begin], fallback), runtime.List(std::vector<Value>(at(begin), at(end)))});
     static_cast<SequenceObject*>(group.object)->group = true;
     groups.push_back(group);
     begin = end;
@@ -207,7 +213,8 @@ Value Slice(Runtime& runtime, const Value& value, const Args& args) {
   size_t begin = 0;
   for (size_t i = 0; i < count; ++i) {
     const size_t end = begin + each + (i < extra);
-    std::vector<Value> row(items.begin() + static_cast<ptrdiff_t>(begin), items.begin() + static_cast<ptrdiff_t>(end));
+    std::vector<Value> row(items.begin() + static_cast<ptrdiff_t>(begin),
+                           items.begin() + static_cast<ptrdiff_t>(end));
     if (params.Given(1) && !params[1]->Is(Kind::kNone) && i >= extra) row.push_back(*params[1]);
     rows.push_back(runtime.List(std::move(row)));
     begin = end;
@@ -216,10 +223,10 @@ Value Slice(Runtime& runtime, const Value& value, const Args& args) {
 }
 
 constexpr Filter kFilters[] = {
-    {"batch", Batch},     {"count", LengthFilter}, {"dictsort", DictSort}, {"first", First},
-    {"groupby", GroupBy}, {"items", Items},        {"join", Join},         {"last", Last},
-    {"length", LengthFilter}, {"list", List},      {"max", Extreme<true>}, {"min", Extreme<false>},
-    {"reverse", Reverse}, {"slice", Slice},        {"sort", Sort},         {"sum", Sum},
+    {"batch", Batch},         {"count", LengthFilter}, {"dictsort", DictSort}, {"first", First},
+    {"groupby", GroupBy},     {"items", Items},        {"join", Join},         {"last", Last},
+    {"length", LengthFilter}, {"list", List},          {"max", Extreme<true>}, {"min", Extreme<false>},
+    {"reverse", Reverse},     {"slice", Slice},        {"sort", Sort},         {"sum", Sum},
     {"unique", Unique},
 };
 

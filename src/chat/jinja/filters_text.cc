@@ -27,7 +27,10 @@ Value Mapped(Runtime& runtime, const Value& value, const Args& args) {
 
 // The filter's title(): letters behind white space, '-', '(', '{', '[' or '<'.
 std::string TitleWords(std::string_view text) {
-  const auto splits = [](char32_t c) { return IsSpace(c) || (c < 0x80 && std::string_view("-({[<").find(static_cast<char>(c)) != std::string_view::npos); };
+  const auto splits = [](char32_t c) {
+    return IsSpace(c) ||
+           (c < 0x80 && std::string_view("-({[<").find(static_cast<char>(c)) != std::string_view::npos);
+  };
   std::string out;
   for (size_t position = 0; position < text.size();) {
     const size_t begin = position;
@@ -74,14 +77,16 @@ Value Trim(Runtime& runtime, const Value& value, const Args& args) {
 Value Replace(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("replace", args, {"old", "new", "count"}, 2);
   Args texts;
-  texts.positional = {runtime.String(ToText(runtime, *params[0])), runtime.String(ToText(runtime, *params[1]))};
+  texts.positional = {runtime.String(ToText(runtime, *params[0])),
+                      runtime.String(ToText(runtime, *params[1]))};
   if (params.Given(2) && !params[2]->Is(Kind::kNone)) texts.positional.push_back(*params[2]);
   return FindStringMethod("replace")->function(runtime, runtime.String(ToText(runtime, value)), texts);
 }
 
 Value Center(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("center", args, {"width"});
-  return FindStringMethod("center")->function(runtime, SoftString(runtime, value), {{params.Or(0, Value::Int(80))}, {}});
+  return FindStringMethod("center")->function(runtime, SoftString(runtime, value),
+                                              {{params.Or(0, Value::Int(80))}, {}});
 }
 
 Value Format(Runtime& runtime, const Value& value, const Args& args) {
@@ -98,7 +103,8 @@ Value Format(Runtime& runtime, const Value& value, const Args& args) {
 Value Indent(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("indent", args, {"width", "first", "blank"});
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
-  if (!value.Is(Kind::kString)) ThrowType(fmt::format("unsupported operand type(s) for +=: '{}' and 'str'", TypeName(value)));
+  if (!value.Is(Kind::kString))
+    ThrowType(fmt::format("unsupported operand type(s) for +=: '{}' and 'str'", TypeName(value)));
   std::string indentation;
   if (params.Given(0) && params[0]->Is(Kind::kString)) {
     indentation = params[0]->text();
@@ -129,7 +135,8 @@ Value TruncateText(Runtime& runtime, const Value& value, const Args& args) {
   const int64_t length = params.Int(0, 255);
   const int64_t leeway = params.Given(3) && !params[3]->Is(Kind::kNone) ? params.Int(3, 5) : 5;
   const int64_t keep = length - CharCount(end);
-  if (keep < 0 || leeway < 0) throw Failure(FailureKind::kRuntime, fmt::format("truncate: the length {} is too short", length));
+  if (keep < 0 || leeway < 0)
+    throw Failure(FailureKind::kRuntime, fmt::format("truncate: the length {} is too short", length));
   if (Length(value) <= length + leeway) return value;
   if (!value.Is(Kind::kString)) ThrowType("truncate expects a string");
   std::string head = value.text().substr(0, CharOffset(value.text(), keep));
@@ -179,16 +186,18 @@ std::vector<std::u32string> WrapLine(std::u32string_view line, size_t width, boo
 Value WordWrap(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("wordwrap", args, {"width", "break_long_words", "wrapstring", "break_on_hyphens"});
   static const std::string kNewLine = "\n";
-  const std::string& separator = params.Given(2) && params[2]->Is(Kind::kNone) ? kNewLine : params.Text(2, kNewLine);
+  const std::string& separator =
+      params.Given(2) && params[2]->Is(Kind::kNone) ? kNewLine : params.Text(2, kNewLine);
   const int64_t width = params.Int(0, 79);
   if (width <= 0) throw Failure(FailureKind::kValue, fmt::format("invalid width {} (must be > 0)", width));
-  const std::string text = ToText(runtime, value);
+  if (!value.Is(Kind::kString)) ThrowType(fmt::format("wordwrap expects a string, not {}", TypeName(value)));
   std::string out;
   bool first = true;
-  for (const std::string_view line : SplitLines(text)) {
+  for (const std::string_view line : SplitLines(value.text())) {
     if (!std::exchange(first, false)) out += separator;
     bool first_part = true;
-    for (const std::u32string& part : WrapLine(ToChars(line), static_cast<size_t>(width), params.Flag(1, true))) {
+    for (const std::u32string& part :
+         WrapLine(ToChars(line), static_cast<size_t>(width), params.Flag(1, true))) {
       if (!std::exchange(first_part, false)) out += separator;
       out += FromChars(part);
     }
@@ -243,9 +252,11 @@ std::string QuoteUrl(std::string_view text, bool query) {
 
 Value UrlEncode(Runtime& runtime, const Value& value, const Args& args) {
   Params("urlencode", args, {});
-  if (value.Is(Kind::kString) || !IsIterable(value)) return runtime.String(QuoteUrl(ToText(runtime, value), false));
+  if (value.Is(Kind::kString) || !IsIterable(value))
+    return runtime.String(QuoteUrl(ToText(runtime, value), false));
   std::string out;
-  const Value pairs = value.Is(Kind::kDict) ? FindContainerMethod(Kind::kDict, "items")->function(runtime, value, {}) : value;
+  const Value pairs =
+      value.Is(Kind::kDict) ? FindContainerMethod(Kind::kDict, "items")->function(runtime, value, {}) : value;
   for (const Value& pair : Walk(runtime, pairs)) {
     const std::vector<Value> parts = Walk(runtime, pair);
     if (parts.size() != 2) throw Failure(FailureKind::kValue, "urlencode expects pairs");
@@ -263,7 +274,8 @@ Value XmlAttributes(Runtime& runtime, const Value& value, const Args& args) {
     if (item.Is(Kind::kNone) || item.Is(Kind::kUndefined)) continue;
     const std::string name = ToText(runtime, key);
     if (name.find_first_of(" \t\n\r\f\v/>=") != std::string::npos)
-      throw Failure(FailureKind::kValue, fmt::format("Invalid character in attribute name: {}", Repr(runtime, key)));
+      throw Failure(FailureKind::kValue,
+                    fmt::format("Invalid character in attribute name: {}", Repr(runtime, key)));
     if (!out.empty()) out += ' ';
     out += fmt::format("{}=\"{}\"", EscapeHtml(runtime, key).text(), EscapeHtml(runtime, item).text());
   }
@@ -272,13 +284,26 @@ Value XmlAttributes(Runtime& runtime, const Value& value, const Args& args) {
 }
 
 constexpr Filter kFilters[] = {
-    {"capitalize", Mapped<Capitalize>}, {"center", Center},       {"e", Escape},
-    {"escape", Escape},                 {"forceescape", ForceEscape}, {"format", Format},
-    {"indent", Indent},                 {"lower", Mapped<Lower>}, {"replace", Replace},
-    {"safe", Safe},                     {"string", String},       {"striptags", StripTags},
-    {"title", Mapped<TitleWords>},      {"trim", Trim},           {"truncate", TruncateText},
-    {"upper", Mapped<Upper>},           {"urlencode", UrlEncode}, {"wordcount", WordCount},
-    {"wordwrap", WordWrap},             {"xmlattr", XmlAttributes},
+    {"capitalize", Mapped<Capitalize>},
+    {"center", Center},
+    {"e", Escape},
+    {"escape", Escape},
+    {"forceescape", ForceEscape},
+    {"format", Format},
+    {"indent", Indent},
+    {"lower", Mapped<Lower>},
+    {"replace", Replace},
+    {"safe", Safe},
+    {"string", String},
+    {"striptags", StripTags},
+    {"title", Mapped<TitleWords>},
+    {"trim", Trim},
+    {"truncate", TruncateText},
+    {"upper", Mapped<Upper>},
+    {"urlencode", UrlEncode},
+    {"wordcount", WordCount},
+    {"wordwrap", WordWrap},
+    {"xmlattr", XmlAttributes},
 };
 
 }  // namespace

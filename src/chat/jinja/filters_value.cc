@@ -53,7 +53,8 @@ Value Round(Runtime& runtime, const Value& value, const Args& args) {
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   if (!value.IsNumber()) ThrowType(fmt::format("type {} doesn't define __round__ method", TypeName(value)));
   if (method == "common")
-    return value.IsInteger() ? RoundInteger(runtime, value.AsInt(), digits) : Value::Float(RoundFloat(value.number, digits));
+    return value.IsInteger() ? RoundInteger(runtime, value.AsInt(), digits)
+                             : Value::Float(RoundFloat(value.number, digits));
   if (method != "ceil" && method != "floor")
     throw Failure(FailureKind::kValue, "method must be common, ceil or floor");
   const double scale = std::pow(10.0, static_cast<double>(digits));
@@ -69,7 +70,9 @@ std::optional<int64_t> ParseInteger(std::string_view text, int64_t base) {
     negative = text[0] == '-';
     text.remove_prefix(1);
   }
-  const auto has_prefix = [&](char letter) { return text.size() > 2 && text[0] == '0' && (text[1] | 0x20) == letter; };
+  const auto has_prefix = [&](char letter) {
+    return text.size() > 2 && text[0] == '0' && (text[1] | 0x20) == letter;
+  };
   const std::pair<char, int64_t> prefixes[] = {{'x', 16}, {'o', 8}, {'b', 2}};
   for (const auto& [letter, of] : prefixes) {
     if (!has_prefix(letter) || (base != of && base != 0)) continue;
@@ -122,8 +125,10 @@ std::optional<double> ParseFloat(std::string_view text) {
   double number = 0;
   const auto result = std::from_chars(body.data(), body.data() + body.size(), number);
   if (result.ptr != body.data() + body.size()) return std::nullopt;
-  if (result.ec == std::errc::result_out_of_range) number = std::strtod(std::string(body).c_str(), nullptr);
-  else if (result.ec != std::errc()) return std::nullopt;
+  if (result.ec == std::errc::result_out_of_range)
+    number = std::strtod(std::string(body).c_str(), nullptr);
+  else if (result.ec != std::errc())
+    return std::nullopt;
   return negative ? -number : number;
 }
 
@@ -206,6 +211,8 @@ Value ToJsonFilter(Runtime& runtime, const Value& value, const Args& args) {
 Value FileSize(Runtime& runtime, const Value& value, const Args& args) {
   const Params params("filesizeformat", args, {"binary"});
   const bool binary = params.Flag(0, false);
+  if (!value.IsNumber() && !value.Is(Kind::kString))
+    ThrowType(fmt::format("filesizeformat expects a number, not {}", TypeName(value)));
   const double bytes = ToFloat(runtime, value, {}).number, base = binary ? 1024 : 1000;
   constexpr std::string_view kPrefixes = "kMGTPEZY";
   if (bytes == 1) return runtime.String("1 Byte");
@@ -233,9 +240,16 @@ Value PrettyPrint(Runtime& runtime, const Value& value, const Args& args) {
 }
 
 constexpr Filter kFilters[] = {
-    {"abs", Abs},         {"attr", AttributeFilter}, {"d", Default},         {"default", Default},
-    {"filesizeformat", FileSize}, {"float", ToFloat}, {"int", ToInteger},    {"pprint", PrettyPrint},
-    {"round", Round},     {"tojson", ToJsonFilter},
+    {"abs", Abs},
+    {"attr", AttributeFilter},
+    {"d", Default},
+    {"default", Default},
+    {"filesizeformat", FileSize},
+    {"float", ToFloat},
+    {"int", ToInteger},
+    {"pprint", PrettyPrint},
+    {"round", Round},
+    {"tojson", ToJsonFilter},
 };
 
 }  // namespace

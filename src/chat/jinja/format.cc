@@ -50,11 +50,20 @@ std::string IntegerDigits(int64_t number, const Spec& spec, std::string* prefix)
   const uint64_t magnitude = number < 0 ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
   std::string digits;
   switch (spec.type) {
-    case 'x': digits = fmt::format("{:x}", magnitude); break;
-    case 'X': digits = fmt::format("{:X}", magnitude); break;
-    case 'o': digits = fmt::format("{:o}", magnitude); break;
-    case 'b': digits = fmt::format("{:b}", magnitude); break;
-    default: digits = std::to_string(magnitude);
+    case 'x':
+      digits = fmt::format("{:x}", magnitude);
+      break;
+    case 'X':
+      digits = fmt::format("{:X}", magnitude);
+      break;
+    case 'o':
+      digits = fmt::format("{:o}", magnitude);
+      break;
+    case 'b':
+      digits = fmt::format("{:b}", magnitude);
+      break;
+    default:
+      digits = std::to_string(magnitude);
   }
   if (spec.alternate && (spec.type == 'x' || spec.type == 'X' || spec.type == 'o' || spec.type == 'b'))
     *prefix = std::string("0") + spec.type;
@@ -64,7 +73,9 @@ std::string IntegerDigits(int64_t number, const Spec& spec, std::string* prefix)
 
 std::string FloatDigits(double magnitude, const Spec& spec) {
   if (spec.precision > kMaxPrecision) Bad("precision too big");
-  const char type = spec.type == '%' || spec.type == 0 || spec.type == 'F' || spec.type == 'n' ? (spec.type == 'n' ? 'g' : 'f') : spec.type;
+  const char type = spec.type == '%' || spec.type == 0 || spec.type == 'F' || spec.type == 'n'
+                        ? (spec.type == 'n' ? 'g' : 'f')
+                        : spec.type;
   if (spec.type == 0 && spec.precision < 0) return FloatRepr(magnitude);
   const int precision = spec.precision < 0 ? 6 : static_cast<int>(spec.precision);
   const char format[] = {'%', '.', '*', spec.type == 0 ? 'g' : type, 0};
@@ -79,7 +90,8 @@ std::string FloatDigits(double magnitude, const Spec& spec) {
   return digits;
 }
 
-std::string Pad(Runtime& runtime, const std::string& head, const std::string& body, const Spec& spec, char align) {
+std::string Pad(Runtime& runtime, const std::string& head, const std::string& body, const Spec& spec,
+                char align) {
   const int64_t size = CharCount(head) + CharCount(body);
   if (spec.width <= size) return head + body;
   const int64_t pad = spec.width - size;
@@ -90,15 +102,20 @@ std::string Pad(Runtime& runtime, const std::string& head, const std::string& bo
     return out;
   };
   switch (align) {
-    case '<': return head + body + fill(pad);
-    case '^': return fill(pad / 2) + head + body + fill(pad - pad / 2);
-    case '=': return head + fill(pad) + body;
-    default: return fill(pad) + head + body;
+    case '<':
+      return head + body + fill(pad);
+    case '^':
+      return fill(pad / 2) + head + body + fill(pad - pad / 2);
+    case '=':
+      return head + fill(pad) + body;
+    default:
+      return fill(pad) + head + body;
   }
 }
 
 std::string FormatNumber(Runtime& runtime, const Value& value, Spec spec) {
-  const bool as_float = value.Is(Kind::kFloat) || std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
+  const bool as_float =
+      value.Is(Kind::kFloat) || std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   std::string sign, digits;
   bool negative;
   if (as_float && spec.type != 'd') {
@@ -138,14 +155,19 @@ Spec ParseSpec(std::string_view text) {
     }
   }
   const auto take = [&](char c) { return position < text.size() && text[position] == c && ++position; };
-  if (take('+')) spec.sign = '+';
-  else if (take(' ')) spec.sign = ' ';
-  else take('-');
+  if (take('+'))
+    spec.sign = '+';
+  else if (take(' '))
+    spec.sign = ' ';
+  else
+    take('-');
   spec.alternate = take('#');
   spec.zero = take('0');
   spec.width = ReadNumber(text, position);
-  if (take(',')) spec.grouping = ',';
-  else if (take('_')) spec.grouping = '_';
+  if (take(','))
+    spec.grouping = ',';
+  else if (take('_'))
+    spec.grouping = '_';
   if (take('.')) spec.precision = ReadNumber(text, position);
   if (position < text.size()) spec.type = text[position++];
   if (position != text.size()) Bad(fmt::format("Invalid format specifier '{}'", text));
@@ -162,7 +184,8 @@ std::string FormatWithSpec(Runtime& runtime, const Value& value, std::string_vie
       Bad(fmt::format("Unknown format code '{}' for object of type '{}'", spec.type, TypeName(value)));
     return FormatNumber(runtime, value, spec);
   }
-  if (!value.Is(Kind::kString)) ThrowType(fmt::format("unsupported format string passed to {}.__format__", TypeName(value)));
+  if (!value.Is(Kind::kString))
+    ThrowType(fmt::format("unsupported format string passed to {}.__format__", TypeName(value)));
   if (spec.type != 0 && spec.type != 's')
     Bad(fmt::format("Unknown format code '{}' for object of type 'str'", spec.type));
   return FormatText(runtime, value.text(), spec);
@@ -282,8 +305,9 @@ class PercentFormatter {
       out += Conversion(format, ++i);
       runtime_.CheckOutput(out.size());
     }
-    if (!used_mapping_ && next_ < values_.size() && !argument_.Is(Kind::kDict) && !argument_.Is(Kind::kList))
-      ThrowType("not all arguments converted during string formatting");
+    const bool mapping =
+        argument_.Is(Kind::kDict) || argument_.Is(Kind::kList) || argument_.Is(Kind::kUndefined);
+    if (!mapping && next_ < values_.size()) ThrowType("not all arguments converted during string formatting");
     return out;
   }
 
@@ -292,7 +316,6 @@ class PercentFormatter {
   const Value& argument_;
   std::vector<Value> values_;
   size_t next_ = 0;
-  bool used_mapping_ = false;
 
   Value Next() {
     if (next_ >= values_.size()) ThrowType("not enough arguments for format string");
@@ -314,7 +337,6 @@ class PercentFormatter {
       const size_t end = format.find(')', i);
       if (end == std::string_view::npos || !argument_.Is(Kind::kDict)) ThrowType("format requires a mapping");
       named = GetItem(runtime_, argument_, runtime_.String(std::string(format.substr(i + 1, end - i - 1))));
-      used_mapping_ = true;
       i = end + 1;
     }
     Spec spec;
@@ -330,7 +352,8 @@ class PercentFormatter {
       spec.align = '<';
       spec.width = -spec.width;
     }
-    if (i < format.size() && format[i] == '.') spec.precision = std::max<int64_t>(0, NumberOrStar(format, ++i));
+    if (i < format.size() && format[i] == '.')
+      spec.precision = std::max<int64_t>(0, NumberOrStar(format, ++i));
     if (i >= format.size()) Bad("incomplete format");
     spec.type = format[i];
     if (spec.type == '%') return "%";
@@ -341,9 +364,11 @@ class PercentFormatter {
   std::string Convert(const Value& value, Spec spec) {
     if (!spec.align) spec.align = spec.zero ? '=' : '>';
     switch (spec.type) {
-      case 's': return FormatText(runtime_, ToText(runtime_, value), TextSpec(spec));
+      case 's':
+        return FormatText(runtime_, ToText(runtime_, value), TextSpec(spec));
       case 'r':
-      case 'a': return FormatText(runtime_, Repr(runtime_, value), TextSpec(spec));
+      case 'a':
+        return FormatText(runtime_, Repr(runtime_, value), TextSpec(spec));
       case 'c':
         if (value.IsInteger()) {
           std::string text;
@@ -351,7 +376,8 @@ class PercentFormatter {
           return FormatText(runtime_, text, TextSpec(spec));
         }
         return FormatText(runtime_, ToText(runtime_, value), TextSpec(spec));
-      default: return ConvertNumber(value, spec);
+      default:
+        return ConvertNumber(value, spec);
     }
   }
 
@@ -365,9 +391,11 @@ class PercentFormatter {
     if (spec.type == 'i' || spec.type == 'u') spec.type = 'd';
     if (std::string_view("dxXoeEfFgG").find(spec.type) == std::string_view::npos)
       Bad(fmt::format("unsupported format character '{}'", spec.type));
-    if (!value.IsNumber()) ThrowType(fmt::format("%{} format: a number is required, not {}", spec.type, TypeName(value)));
+    if (!value.IsNumber())
+      ThrowType(fmt::format("%{} format: a number is required, not {}", spec.type, TypeName(value)));
     const bool integral = std::string_view("xXo").find(spec.type) != std::string_view::npos;
-    if (integral && value.Is(Kind::kFloat)) ThrowType(fmt::format("%{} format: an integer is required, not float", spec.type));
+    if (integral && value.Is(Kind::kFloat))
+      ThrowType(fmt::format("%{} format: an integer is required, not float", spec.type));
     if (spec.type == 'd' && value.Is(Kind::kFloat) && !(std::fabs(value.number) < 9.2e18))
       throw Failure(FailureKind::kOverflow, "cannot convert the float to an integer of 64 bits");
     return FormatNumber(runtime_, value, spec);

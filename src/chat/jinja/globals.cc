@@ -17,9 +17,11 @@ std::optional<Value> Namespace::Attribute(Runtime&, std::string_view name) {
 
 void Namespace::Set(Runtime& runtime, std::string_view name, const Value& value) {
   if (name.starts_with('_'))
-    throw Failure(FailureKind::kSecurity,
-                  fmt::format("Chat templates cannot store underscore-prefixed attributes on a namespace, but got "
-                              "'{}'. Please rename the attribute.", name));
+    throw Failure(
+        FailureKind::kSecurity,
+        fmt::format("Chat templates cannot store underscore-prefixed attributes on a namespace, but got "
+                    "'{}'. Please rename the attribute.",
+                    name));
   attributes.Set(runtime.String(std::string(name)), value);
 }
 
@@ -37,8 +39,9 @@ Value Range(Runtime& runtime, const Args& args) {
   constexpr int64_t kBound = int64_t{1} << 62;  // keeps the arithmetic below from overflowing
   const bool sane = std::max({std::abs(range->start), std::abs(range->stop), std::abs(range->step)}) < kBound;
   if (!sane || range->size() > kMaxRange)
-    throw Failure(FailureKind::kOverflow,
-                  fmt::format("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).", kMaxRange));
+    throw Failure(
+        FailureKind::kOverflow,
+        fmt::format("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).", kMaxRange));
   return Value::Of(Kind::kRange, range);
 }
 
@@ -51,7 +54,9 @@ void AddPairs(Runtime& runtime, DictObject& dict, const Value& source) {
   for (const Value& pair : Walk(runtime, source)) {
     const std::vector<Value> parts = Walk(runtime, pair);
     if (parts.size() != 2)
-      throw Failure(FailureKind::kValue, fmt::format("dictionary update sequence element has length {}; 2 is required", parts.size()));
+      throw Failure(
+          FailureKind::kValue,
+          fmt::format("dictionary update sequence element has length {}; 2 is required", parts.size()));
     dict.Set(parts[0], parts[1]);
   }
 }
@@ -118,7 +123,9 @@ struct Joiner : Object {
 
   std::string_view type_name() const override { return "Joiner"; }
   bool callable() const override { return true; }
-  Value Call(Runtime& runtime, const Args&) override { return std::exchange(used, true) ? separator : runtime.String(""); }
+  Value Call(Runtime& runtime, const Args&) override {
+    return std::exchange(used, true) ? separator : runtime.String("");
+  }
 };
 
 Value MakeJoiner(Runtime& runtime, const Args& args) {
@@ -152,8 +159,14 @@ Value FormatNow(Runtime& runtime, const Args& args) {
 
 std::vector<std::pair<std::string_view, Value>> Globals(Runtime& runtime) {
   constexpr std::pair<std::string_view, Value (*)(Runtime&, const Args&)> kFunctions[] = {
-      {"range", Range}, {"dict", Dict}, {"namespace", MakeNamespace}, {"cycler", MakeCycler}, {"joiner", MakeJoiner},
-      {"lipsum", Lipsum}, {"raise_exception", RaiseException}, {"strftime_now", FormatNow}};
+      {"range", Range},
+      {"dict", Dict},
+      {"namespace", MakeNamespace},
+      {"cycler", MakeCycler},
+      {"joiner", MakeJoiner},
+      {"lipsum", Lipsum},
+      {"raise_exception", RaiseException},
+      {"strftime_now", FormatNow}};
   std::vector<std::pair<std::string_view, Value>> globals;
   for (const auto& [name, function] : kFunctions) {
     auto* object = runtime.New<Function>();

@@ -31,7 +31,9 @@ struct BlockCall : Object {
   Interpreter* interpreter = nullptr;
   std::string name;
   bool callable() const override { return true; }
-  Value Call(Runtime& runtime, const Args&) override { return runtime.String(interpreter->RenderNamedBlock(name)); }
+  Value Call(Runtime& runtime, const Args&) override {
+    return runtime.String(interpreter->RenderNamedBlock(name));
+  }
 };
 
 struct SelfObject : Object {
@@ -104,20 +106,40 @@ Flow Interpreter::ExecuteStatement(const Statement& statement, Scope& scope, std
       out += statement.text;
       runtime_.CheckOutput(out.size());
       break;
-    case StatementKind::kPrint: Print(Evaluate(*statement.value, scope), out); break;
-    case StatementKind::kIf: return ExecuteIf(statement, scope, out);
-    case StatementKind::kFor: return RunLoop(statement, Evaluate(*statement.value, scope), scope, 0, out);
-    case StatementKind::kSet: Assign(*statement.target, Evaluate(*statement.value, scope), scope); break;
-    case StatementKind::kSetBlock: ExecuteSetBlock(statement, scope); break;
-    case StatementKind::kMacro: scope.Set(statement.symbol, MakeMacro(*statement.macro, scope)); break;
-    case StatementKind::kCallBlock: ExecuteCallBlock(statement, scope, out); break;
-    case StatementKind::kFilterBlock: ExecuteFilterBlock(statement, scope, out); break;
-    case StatementKind::kWith: ExecuteWith(statement, scope, out); break;
+    case StatementKind::kPrint:
+      Print(Evaluate(*statement.value, scope), out);
+      break;
+    case StatementKind::kIf:
+      return ExecuteIf(statement, scope, out);
+    case StatementKind::kFor:
+      return RunLoop(statement, Evaluate(*statement.value, scope), scope, 0, out);
+    case StatementKind::kSet:
+      Assign(*statement.target, Evaluate(*statement.value, scope), scope);
+      break;
+    case StatementKind::kSetBlock:
+      ExecuteSetBlock(statement, scope);
+      break;
+    case StatementKind::kMacro:
+      scope.Set(statement.symbol, MakeMacro(*statement.macro, scope));
+      break;
+    case StatementKind::kCallBlock:
+      ExecuteCallBlock(statement, scope, out);
+      break;
+    case StatementKind::kFilterBlock:
+      ExecuteFilterBlock(statement, scope, out);
+      break;
+    case StatementKind::kWith:
+      ExecuteWith(statement, scope, out);
+      break;
     case StatementKind::kScope:
-    case StatementKind::kNamedBlock: return Execute(statement.body, *NewScope(&scope), out);
-    case StatementKind::kBreak: return Flow::kBreak;
-    case StatementKind::kContinue: return Flow::kContinue;
-    case StatementKind::kUnsupported: throw Failure(FailureKind::kType, statement.text, statement.line);
+    case StatementKind::kNamedBlock:
+      return Execute(statement.body, *NewScope(&scope), out);
+    case StatementKind::kBreak:
+      return Flow::kBreak;
+    case StatementKind::kContinue:
+      return Flow::kContinue;
+    case StatementKind::kUnsupported:
+      throw Failure(FailureKind::kType, statement.text, statement.line);
   }
   return Flow::kNormal;
 }
@@ -162,14 +184,16 @@ void Interpreter::Assign(const Expression& target, const Value& value, Scope& sc
   if (target.kind == ExpressionKind::kNamespaceItem) {
     const Value* held = scope.Find(target.symbol);
     auto* space = held && held->Is(Kind::kObject) ? dynamic_cast<Namespace*>(held->object) : nullptr;
-    if (space == nullptr) throw Failure(FailureKind::kRuntime, "cannot assign attribute on non-namespace object");
+    if (space == nullptr)
+      throw Failure(FailureKind::kRuntime, "cannot assign attribute on non-namespace object");
     space->Set(runtime_, target.text, value);
     return;
   }
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   const std::vector<Value> parts = Walk(runtime_, value);
   if (parts.size() != target.operands.size())
-    throw Failure(FailureKind::kValue, fmt::format("cannot unpack {} values into {} names", parts.size(), target.operands.size()));
+    throw Failure(FailureKind::kValue,
+                  fmt::format("cannot unpack {} values into {} names", parts.size(), target.operands.size()));
   for (size_t i = 0; i < parts.size(); ++i) Assign(*target.operands[i], parts[i], scope);
 }
 

@@ -15,15 +15,19 @@ Value FromJson(Runtime& runtime, const nlohmann::ordered_json& json) {
   Runtime::Depth depth(runtime);
   using Type = nlohmann::ordered_json::value_t;
   switch (json.type()) {
-    case Type::boolean: return Value::Bool(json.get<bool>());
-    case Type::number_integer: return Value::Int(json.get<int64_t>());
+    case Type::boolean:
+      return Value::Bool(json.get<bool>());
+    case Type::number_integer:
+      return Value::Int(json.get<int64_t>());
     case Type::number_unsigned: {
       const auto number = json.get<uint64_t>();
       if (number > INT64_MAX) return Value::Float(static_cast<double>(number));
       return Value::Int(static_cast<int64_t>(number));
     }
-    case Type::number_float: return Value::Float(json.get<double>());
-    case Type::string: return runtime.String(json.get_ref<const std::string&>());
+    case Type::number_float:
+      return Value::Float(json.get<double>());
+    case Type::string:
+      return runtime.String(json.get_ref<const std::string&>());
     case Type::array: {
       std::vector<Value> items;
       items.reserve(json.size());
@@ -32,10 +36,12 @@ Value FromJson(Runtime& runtime, const nlohmann::ordered_json& json) {
     }
     case Type::object: {
       Value dict = runtime.Dict();
-      for (const auto& [key, value] : json.items()) dict.dict().Set(runtime.String(key), FromJson(runtime, value));
+      for (const auto& [key, value] : json.items())
+        dict.dict().Set(runtime.String(key), FromJson(runtime, value));
       return dict;
     }
-    default: return Value::None();
+    default:
+      return Value::None();
   }
 }
 
@@ -99,15 +105,30 @@ class JsonWriter {
     runtime_.Step();
     runtime_.CheckOutput(out_.size());
     switch (value.kind) {
-      case Kind::kNone: out_ += "null"; return;
-      case Kind::kBool: out_ += value.boolean ? "true" : "false"; return;
-      case Kind::kInt: out_ += std::to_string(value.integer); return;
-      case Kind::kFloat: out_ += FloatJson(value.number); return;
-      case Kind::kString: AppendQuoted(out_, value.text(), style_.ensure_ascii); return;
+      case Kind::kNone:
+        out_ += "null";
+        return;
+      case Kind::kBool:
+        out_ += value.boolean ? "true" : "false";
+        return;
+      case Kind::kInt:
+        out_ += std::to_string(value.integer);
+        return;
+      case Kind::kFloat:
+        out_ += FloatJson(value.number);
+        return;
+      case Kind::kString:
+        AppendQuoted(out_, value.text(), style_.ensure_ascii);
+        return;
       case Kind::kList:
-      case Kind::kTuple: WriteList(value.items(), level); return;
-      case Kind::kDict: WriteDict(value.dict(), level); return;
-      default: ThrowType(fmt::format("Object of type {} is not JSON serializable", TypeName(value)));
+      case Kind::kTuple:
+        WriteList(value.items(), level);
+        return;
+      case Kind::kDict:
+        WriteDict(value.dict(), level);
+        return;
+      default:
+        ThrowType(fmt::format("Object of type {} is not JSON serializable", TypeName(value)));
     }
   }
 
@@ -149,11 +170,16 @@ class JsonWriter {
 
   std::string Key(const Value& key) {
     switch (key.kind) {
-      case Kind::kString: return key.text();
-      case Kind::kNone: return "null";
-      case Kind::kBool: return key.boolean ? "true" : "false";
-      case Kind::kInt: return std::to_string(key.integer);
-      case Kind::kFloat: return FloatJson(key.number);
+      case Kind::kString:
+        return key.text();
+      case Kind::kNone:
+        return "null";
+      case Kind::kBool:
+        return key.boolean ? "true" : "false";
+      case Kind::kInt:
+        return std::to_string(key.integer);
+      case Kind::kFloat:
+        return FloatJson(key.number);
       default:
         ThrowType(fmt::format("keys must be str, int, float, bool or None, not {}", TypeName(key)));
     }

@@ -51,8 +51,9 @@ class Lexer {
   }
 
   void CountLines() {
-    line_ += static_cast<int>(std::count(text_.begin() + static_cast<ptrdiff_t>(counted_),
-                                         text_.begin() + static_cast<ptrdiff_t>(std::max(counted_, position_)), '\n'));
+    line_ += static_cast<int>(
+        std::count(text_.begin() + static_cast<ptrdiff_t>(counted_),
+                   text_.begin() + static_cast<ptrdiff_t>(std::max(counted_, position_)), '\n'));
     counted_ = std::max(counted_, position_);
   }
 
@@ -148,7 +149,8 @@ class Lexer {
     else
       return false;
     position_ = position;
-    for (size_t open = text_.find("{%", position); open != std::string::npos; open = text_.find("{%", open + 2)) {
+    for (size_t open = text_.find("{%", position); open != std::string::npos;
+         open = text_.find("{%", open + 2)) {
       const char sign = SignAt(open + 2);
       size_t at = SkipSpace(open + 2 + (sign != 0));
       if (!At(at, "endraw")) continue;
@@ -327,7 +329,8 @@ class Lexer {
     if (c == '{') open_brackets += '}';
     if (c == ')' || c == ']' || c == '}') {
       if (open_brackets.empty()) Fail(fmt::format("unexpected '{}'", c));
-      if (open_brackets.back() != c) Fail(fmt::format("unexpected '{}', expected '{}'", c, open_brackets.back()));
+      if (open_brackets.back() != c)
+        Fail(fmt::format("unexpected '{}', expected '{}'", c, open_brackets.back()));
       open_brackets.pop_back();
     }
     Emit(TokenKind::kOperator, std::string(1, c));

@@ -12,7 +12,9 @@ struct LoopMethod : Object {
   bool cycle = false;
 
   bool callable() const override { return true; }
-  Value Call(Runtime& runtime, const Args& args) override { return cycle ? loop->Cycle(args) : loop->Changed(runtime, args); }
+  Value Call(Runtime& runtime, const Args& args) override {
+    return cycle ? loop->Cycle(args) : loop->Changed(runtime, args);
+  }
 };
 
 }  // namespace
@@ -89,22 +91,23 @@ Value Loop::Changed(Runtime& runtime, const Args& args) {
 }
 
 Value Loop::Call(Runtime& runtime, const Args& args) {
-  if (!statement_.recursive)
-    ThrowType("The loop must have the 'recursive' marker to be called recursively.");
+  if (!statement_.recursive) ThrowType("The loop must have the 'recursive' marker to be called recursively.");
   const Params params("loop", args, {"iterable"}, 1);
   std::string out;
   interpreter_.RunLoop(statement_, *params[0], scope_, depth_ + 1, out);
   return runtime.String(std::move(out));
 }
 
-Flow Interpreter::RunLoop(const Statement& statement, const Value& items, Scope& scope, int depth, std::string& out) {
+Flow Interpreter::RunLoop(const Statement& statement, const Value& items, Scope& scope, int depth,
+                          std::string& out) {
   const auto loop_symbol = program_.symbols.find("loop");
   auto* loop = runtime_.Adopt(std::make_unique<Loop>(*this, statement, scope, Walk(runtime_, items), depth));
   bool completed = false;  // break and continue leave the else branch to run
   while (loop->Advance()) {
     runtime_.Step();
     Scope* inner = NewScope(&scope);
-    if (loop_symbol != program_.symbols.end()) inner->Set(loop_symbol->second, Value::Of(Kind::kObject, loop));
+    if (loop_symbol != program_.symbols.end())
+      inner->Set(loop_symbol->second, Value::Of(Kind::kObject, loop));
     Assign(*statement.target, loop->item(), *inner);
     const Flow flow = Execute(statement.body, *inner, out);
     if (flow == Flow::kBreak) break;

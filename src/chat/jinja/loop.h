@@ -10,8 +10,13 @@ namespace sluice::chat::jinja {
 
 class Loop : public Object {
  public:
-  Loop(Interpreter& interpreter, const Statement& statement, Scope& scope, std::vector<Value> items, int depth)
-      : interpreter_(interpreter), statement_(statement), scope_(scope), source_(std::move(items)), depth_(depth) {}
+  Loop(Interpreter& interpreter, const Statement& statement, Scope& scope, std::vector<Value> items,
+       int depth)
+      : interpreter_(interpreter),
+        statement_(statement),
+        scope_(scope),
+        source_(std::move(items)),
+        depth_(depth) {}
 
   // Goes to the next item that the loop's condition accepts; false at the end.
   bool Advance();
@@ -29,7 +34,7 @@ class Loop : public Object {
   const Statement& statement_;
   Scope& scope_;  // around the loop
   std::vector<Value> source_;
-  size_t next_ = 0;           // in source_
+  size_t next_ = 0;              // in source_
   std::optional<Value> peeked_;  // accepted, but not yet reached
   bool accepted_ = false;        // the condition has already chosen what is left in source_
   std::optional<int64_t> length_;

@@ -28,8 +28,9 @@ Value Macro::Call(Runtime& runtime, const Args& args) {
       inner->Set(parameters[i].symbol, args.positional[i]);
       continue;
     }
-    const auto named = std::find_if(args.named.begin(), args.named.end(),
-                                    [&](const auto& argument) { return argument.first == parameters[i].name; });
+    const auto named = std::find_if(args.named.begin(), args.named.end(), [&](const auto& argument) {
+      return argument.first == parameters[i].name;
+    });
     if (named == args.named.end()) {
       missing.push_back(&parameters[i]);
       continue;
@@ -39,8 +40,9 @@ Value Macro::Call(Runtime& runtime, const Args& args) {
   }
   BindRest(runtime, args, std::move(named_used), *inner);
   for (const Parameter* parameter : missing) {
-    Value value = parameter->fallback ? interpreter_.Evaluate(*parameter->fallback, *inner)
-                                      : runtime.Undefined(fmt::format("parameter '{}' was not provided", parameter->name));
+    Value value = parameter->fallback
+                      ? interpreter_.Evaluate(*parameter->fallback, *inner)
+                      : runtime.Undefined(fmt::format("parameter '{}' was not provided", parameter->name));
     inner->Set(parameter->symbol, value);
   }
   std::string out;
@@ -67,7 +69,8 @@ void Macro::BindRest(Runtime& runtime, const Args& args, std::vector<bool> named
   for (size_t i = 0; i < args.named.size(); ++i) {
     if (named_used[i]) continue;
     if (!definition_.uses_kwargs)
-      ThrowType(fmt::format("macro '{}' takes no keyword argument '{}'", definition_.name, args.named[i].first));
+      ThrowType(
+          fmt::format("macro '{}' takes no keyword argument '{}'", definition_.name, args.named[i].first));
     rest.dict().Set(runtime.String(args.named[i].first), args.named[i].second);
   }
   if (definition_.uses_kwargs && !has_parameter("kwargs")) SetNamed(program, inner, "kwargs", rest);

@@ -41,7 +41,8 @@ bool IsIterable(const Value& value);
 Value GetAttribute(Runtime& runtime, const Value& value, std::string_view name);
 Value GetItem(Runtime& runtime, const Value& value, const Value& key);
 // value[start:stop:step]; None for a part that is left out.
-Value GetSlice(Runtime& runtime, const Value& value, const Value& start, const Value& stop, const Value& step);
+Value GetSlice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
+               const Value& step);
 
 Value Call(Runtime& runtime, const Value& callee, const Args& args);
 

@@ -32,7 +32,8 @@ int64_t Params::Int(size_t index, int64_t fallback) const {
   const Value& value = *values_[index];
   if (value.Is(Kind::kUndefined)) ThrowUndefined(value);
   if (!value.IsInteger())
-    ThrowType(fmt::format("{}(): '{}' object cannot be interpreted as an integer", function_, TypeName(value)));
+    ThrowType(
+        fmt::format("{}(): '{}' object cannot be interpreted as an integer", function_, TypeName(value)));
   return value.AsInt();
 }
 

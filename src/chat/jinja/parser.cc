@@ -68,10 +68,13 @@ class Parser {
 
   [[noreturn]] void FailAtEnd(EndNames ends) {
     std::string looking;
-    for (const std::string_view end : ends) looking += fmt::format("{}'{}'", looking.empty() ? "" : " or ", end);
-    tokens_.Fail(fmt::format(
-        "Unexpected end of template. Jinja was looking for the following tags: {}. The innermost block that needs "
-        "to be closed is '{}'.", looking, open_tags_.empty() ? "" : open_tags_.back()));
+    for (const std::string_view end : ends)
+      looking += fmt::format("{}'{}'", looking.empty() ? "" : " or ", end);
+    tokens_.Fail(
+        fmt::format("Unexpected end of template. Jinja was looking for the following tags: {}. The innermost "
+                    "block that needs "
+                    "to be closed is '{}'.",
+                    looking, open_tags_.empty() ? "" : open_tags_.back()));
   }
 
   // The rest of an opening tag, then its body. Unknown filters in it are refused.
@@ -89,13 +92,22 @@ class Parser {
       std::string_view name;
       StatementPtr (Parser::*parse)();
     };
-    static constexpr Tag kTags[] = {
-        {"if", &Parser::ParseIf},           {"for", &Parser::ParseFor},         {"set", &Parser::ParseSet},
-        {"macro", &Parser::ParseMacro},     {"call", &Parser::ParseCallBlock},  {"filter", &Parser::ParseFilterBlock},
-        {"with", &Parser::ParseWith},       {"generation", &Parser::ParseGeneration}, {"block", &Parser::ParseNamedBlock},
-        {"break", &Parser::ParseLoopControl}, {"continue", &Parser::ParseLoopControl},
-        {"print", &Parser::ParsePrint},     {"include", &Parser::ParseUnsupported}, {"import", &Parser::ParseUnsupported},
-        {"from", &Parser::ParseUnsupported}, {"extends", &Parser::ParseUnsupported}};
+    static constexpr Tag kTags[] = {{"if", &Parser::ParseIf},
+                                    {"for", &Parser::ParseFor},
+                                    {"set", &Parser::ParseSet},
+                                    {"macro", &Parser::ParseMacro},
+                                    {"call", &Parser::ParseCallBlock},
+                                    {"filter", &Parser::ParseFilterBlock},
+                                    {"with", &Parser::ParseWith},
+                                    {"generation", &Parser::ParseGeneration},
+                                    {"block", &Parser::ParseNamedBlock},
+                                    {"break", &Parser::ParseLoopControl},
+                                    {"continue", &Parser::ParseLoopControl},
+                                    {"print", &Parser::ParsePrint},
+                                    {"include", &Parser::ParseUnsupported},
+                                    {"import", &Parser::ParseUnsupported},
+                                    {"from", &Parser::ParseUnsupported},
+                                    {"extends", &Parser::ParseUnsupported}};
     if (!tokens_.Is(TokenKind::kName)) tokens_.Fail("tag name expected");
     const std::string name = tokens_.current().text;
     for (const Tag& tag : kTags) {
@@ -260,7 +272,8 @@ class Parser {
   // Other templates cannot be reached from here; that is an error only where the tag is executed.
   StatementPtr ParseUnsupported() {
     auto statement = Make(StatementKind::kUnsupported, tokens_.current().line);
-    statement->text = fmt::format("no loader for this environment specified (tag '{}')", tokens_.current().text);
+    statement->text =
+        fmt::format("no loader for this environment specified (tag '{}')", tokens_.current().text);
     while (!tokens_.Is(TokenKind::kBlockEnd) && !tokens_.Is(TokenKind::kEnd)) tokens_.Next();
     return statement;
   }

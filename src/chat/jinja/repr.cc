@@ -84,14 +84,29 @@ class Writer {
     runtime_.Step();
     runtime_.CheckOutput(out_.size());
     switch (value.kind) {
-      case Kind::kUndefined: out_ += "Undefined"; return;
-      case Kind::kNone: out_ += "None"; return;
-      case Kind::kBool: out_ += value.boolean ? "True" : "False"; return;
-      case Kind::kInt: out_ += std::to_string(value.integer); return;
-      case Kind::kFloat: out_ += FloatRepr(value.number); return;
-      case Kind::kString: WriteString(value); return;
-      case Kind::kBytes: AppendBytesRepr(out_, value.text()); return;
-      default: WriteContainer(value);
+      case Kind::kUndefined:
+        out_ += "Undefined";
+        return;
+      case Kind::kNone:
+        out_ += "None";
+        return;
+      case Kind::kBool:
+        out_ += value.boolean ? "True" : "False";
+        return;
+      case Kind::kInt:
+        out_ += std::to_string(value.integer);
+        return;
+      case Kind::kFloat:
+        out_ += FloatRepr(value.number);
+        return;
+      case Kind::kString:
+        WriteString(value);
+        return;
+      case Kind::kBytes:
+        AppendBytesRepr(out_, value.text());
+        return;
+      default:
+        WriteContainer(value);
     }
   }
 
@@ -108,15 +123,24 @@ class Writer {
   void WriteContainer(const Value& value) {
     Runtime::Depth depth(runtime_);
     switch (value.kind) {
-      case Kind::kList: WriteItems("[", value.items(), "]"); return;
-      case Kind::kTuple: WriteItems("(", value.items(), value.items().size() == 1 ? ",)" : ")"); return;
-      case Kind::kDict: WriteDict(value.dict()); return;
+      case Kind::kList:
+        WriteItems("[", value.items(), "]");
+        return;
+      case Kind::kTuple:
+        WriteItems("(", value.items(), value.items().size() == 1 ? ",)" : ")");
+        return;
+      case Kind::kDict:
+        WriteDict(value.dict());
+        return;
       case Kind::kView:
         out_ += value.view().name;
         WriteItems("([", value.view().items, "])");
         return;
-      case Kind::kRange: WriteRange(value.range()); return;
-      default: out_ += fmt::format("<{} object>", TypeName(value));
+      case Kind::kRange:
+        WriteRange(value.range());
+        return;
+      default:
+        out_ += fmt::format("<{} object>", TypeName(value));
     }
   }
 
@@ -156,9 +180,13 @@ std::string Repr(Runtime& runtime, const Value& value) {
 
 void AppendText(Runtime& runtime, std::string& out, const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return;
-    case Kind::kString: out += value.text(); break;
-    default: Writer(runtime, out).Write(value);
+    case Kind::kUndefined:
+      return;
+    case Kind::kString:
+      out += value.text();
+      break;
+    default:
+      Writer(runtime, out).Write(value);
   }
   runtime.CheckOutput(out.size());
 }

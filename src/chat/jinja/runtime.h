@@ -14,7 +14,7 @@ namespace sluice::chat::jinja {
 // A template is untrusted code; these bound what one rendering may cost.
 struct Limits {
   int64_t max_steps = 20'000'000;              // statements, expressions, items walked
-  int max_depth = 400;                         // nested evaluation, macro calls included
+  int max_depth = 1000;                        // nested evaluation, macro calls included
   size_t max_output_bytes = size_t{64} << 20;  // of the rendered text
   size_t max_heap_bytes = size_t{512} << 20;   // all strings and lists made while rendering, together
 };

@@ -38,7 +38,8 @@ Value Strip(Runtime& runtime, const Value& self, const Args& args) {
 
 // ---- searching ----
 
-// The part of `self` between the optional character positions in parameters 1 and 2; its offset in characters.
+// The part of `self` between the optional character positions in parameters 1 and 2; its offset in
+// characters.
 std::string_view Section(const Value& self, const Params& params, int64_t* offset) {
   std::string_view text = self.text();
   const int64_t size = CharCount(text);
@@ -61,9 +62,9 @@ Value Find(Runtime&, const Value& self, const Args& args) {
   int64_t offset = 0;
   const std::string_view section = Section(self, params, &offset);
   const std::string& needle = params.Text(0, kEmpty);
-  const size_t found =
-      offset > CharCount(self.text()) ? std::string_view::npos
-                                      : (from_right ? section.rfind(needle) : section.find(needle));
+  const size_t found = offset > CharCount(self.text())
+                           ? std::string_view::npos
+                           : (from_right ? section.rfind(needle) : section.find(needle));
   if (found != std::string_view::npos) return Value::Int(offset + CharCount(section.substr(0, found)));
   if (must_find) throw Failure(FailureKind::kValue, "substring not found");
   return Value::Int(-1);
@@ -75,7 +76,8 @@ Value Count(Runtime&, const Value& self, const Args& args) {
   const std::string_view section = Section(self, params, &offset);
   const std::string& needle = params.Text(0, kEmpty);
   if (needle.empty()) return Value::Int(CharCount(section) + 1);
-  for (size_t at = section.find(needle); at != std::string_view::npos; at = section.find(needle, at + needle.size()))
+  for (size_t at = section.find(needle); at != std::string_view::npos;
+       at = section.find(needle, at + needle.size()))
     ++count;
   return Value::Int(count);
 }
@@ -88,7 +90,8 @@ Value HasAffix(Runtime&, const Value& self, const Args& args) {
   const auto matches = [&](const Value& affix) {
     if (affix.Is(Kind::kUndefined)) ThrowUndefined(affix);
     if (!affix.Is(Kind::kString))
-      ThrowType(fmt::format("startswith/endswith first arg must be str or a tuple of str, not {}", TypeName(affix)));
+      ThrowType(fmt::format("startswith/endswith first arg must be str or a tuple of str, not {}",
+                            TypeName(affix)));
     return at_end ? section.ends_with(affix.text()) : section.starts_with(affix.text());
   };
   const Value& affix = *params[0];
@@ -184,7 +187,8 @@ std::vector<std::string_view> SplitBySpaceFromRight(std::string_view text, int64
 
 std::vector<std::string_view> SplitByText(std::string_view text, std::string_view separator, int64_t limit) {
   std::vector<std::string_view> parts;
-  for (size_t at = text.find(separator); at != std::string_view::npos && limit != 0; at = text.find(separator)) {
+  for (size_t at = text.find(separator); at != std::string_view::npos && limit != 0;
+       at = text.find(separator)) {
     parts.push_back(text.substr(0, at));
     text.remove_prefix(at + separator.size());
     --limit;
@@ -193,9 +197,11 @@ std::vector<std::string_view> SplitByText(std::string_view text, std::string_vie
   return parts;
 }
 
-std::vector<std::string_view> SplitByTextFromRight(std::string_view text, std::string_view separator, int64_t limit) {
+std::vector<std::string_view> SplitByTextFromRight(std::string_view text, std::string_view separator,
+                                                   int64_t limit) {
   std::vector<std::string_view> parts;
-  for (size_t at = text.rfind(separator); at != std::string_view::npos && limit != 0; at = text.rfind(separator)) {
+  for (size_t at = text.rfind(separator); at != std::string_view::npos && limit != 0;
+       at = text.rfind(separator)) {
     parts.push_back(text.substr(at + separator.size()));
     text = text.substr(0, at);
     --limit;
@@ -211,7 +217,8 @@ Value Split(Runtime& runtime, const Value& self, const Args& args) {
   const int64_t limit = params.Int(1, -1);
   runtime.Charge(self.text().size());
   if (!params.Given(0) || params[0]->Is(Kind::kNone)) {
-    const auto parts = from_right ? SplitBySpaceFromRight(self.text(), limit) : SplitBySpace(self.text(), limit);
+    const auto parts =
+        from_right ? SplitBySpaceFromRight(self.text(), limit) : SplitBySpace(self.text(), limit);
     return PartsToList(runtime, parts, self.markup());
   }
   const std::string& separator = params.Text(0, kEmpty);
@@ -402,8 +409,9 @@ constexpr Method kMethods[] = {
 }  // namespace
 
 const Method* FindStringMethod(std::string_view name) {
-  const auto* found = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
-                                       [](const Method& method, std::string_view key) { return method.name < key; });
+  const auto* found =
+      std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                       [](const Method& method, std::string_view key) { return method.name < key; });
   return found != std::end(kMethods) && found->name == name ? found : nullptr;
 }
 

@@ -29,7 +29,8 @@ auto Guard(Work work) -> tl::expected<decltype(work()), TemplateError> {
 }  // namespace
 
 Error ToError(const TemplateError& error) {
-  const std::string place = error.line > 0 ? fmt::format("chat template, line {}", error.line) : "chat template";
+  const std::string place =
+      error.line > 0 ? fmt::format("chat template, line {}", error.line) : "chat template";
   return {ErrorCode::kBadFile, fmt::format("{}: {}: {}", place, Name(error.kind), error.message), {}};
 }
 

@@ -19,7 +19,9 @@ struct TemplateError {
   std::string message;
   int line;  // 1-based, 0 if unknown
 
-  bool raised() const { return kind == FailureKind::kRaised; }  // by the template itself, for the caller to read
+  bool raised() const {
+    return kind == FailureKind::kRaised;
+  }  // by the template itself, for the caller to read
 };
 
 // "chat template, line 7: UndefinedError: 'x' is undefined"
@@ -35,7 +37,8 @@ class Template {
   ~Template();
 
   // `variables` is a JSON object: each key is a variable.
-  tl::expected<std::string, TemplateError> Render(const nlohmann::ordered_json& variables, const std::tm& now) const;
+  tl::expected<std::string, TemplateError> Render(const nlohmann::ordered_json& variables,
+                                                  const std::tm& now) const;
 
  private:
   Template(std::unique_ptr<Program> program, Settings settings);

@@ -48,8 +48,10 @@ bool IsSequenceValue(Runtime&, const Value& value, const Args&) {
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kDict:
-    case Kind::kRange: return true;
-    default: return false;
+    case Kind::kRange:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -67,11 +69,16 @@ bool IsSameAs(Runtime&, const Value& value, const Args& args) {
   const Value& other = *params[0];
   if (value.kind != other.kind) return false;
   switch (value.kind) {
-    case Kind::kNone: return true;
-    case Kind::kBool: return value.boolean == other.boolean;
-    case Kind::kInt: return value.integer == other.integer;
-    case Kind::kFloat: return value.number == other.number;
-    default: return value.object == other.object;
+    case Kind::kNone:
+      return true;
+    case Kind::kBool:
+      return value.boolean == other.boolean;
+    case Kind::kInt:
+      return value.integer == other.integer;
+    case Kind::kFloat:
+      return value.number == other.number;
+    default:
+      return value.object == other.object;
   }
 }
 
@@ -94,7 +101,9 @@ const Value& Other(const Args& args) {
 }
 
 bool IsEqual(Runtime& runtime, const Value& a, const Args& args) { return Equal(runtime, a, Other(args)); }
-bool IsNotEqual(Runtime& runtime, const Value& a, const Args& args) { return !Equal(runtime, a, Other(args)); }
+bool IsNotEqual(Runtime& runtime, const Value& a, const Args& args) {
+  return !Equal(runtime, a, Other(args));
+}
 bool IsLess(Runtime& runtime, const Value& a, const Args& args) { return Less(runtime, a, Other(args)); }
 bool IsGreater(Runtime& runtime, const Value& a, const Args& args) { return Less(runtime, Other(args), a); }
 bool IsLessOrEqual(Runtime& runtime, const Value& a, const Args& args) {
@@ -105,15 +114,45 @@ bool IsGreaterOrEqual(Runtime& runtime, const Value& a, const Args& args) {
 }
 
 constexpr Test kTests[] = {
-    {"odd", IsOdd}, {"even", IsEven}, {"divisibleby", IsDivisibleBy}, {"defined", IsDefined},
-    {"undefined", IsUndefined}, {"filter", IsFilter}, {"test", IsTest}, {"none", IsNone},
-    {"boolean", IsBoolean}, {"false", IsFalse}, {"true", IsTrue}, {"integer", IsInteger}, {"float", IsFloat},
-    {"lower", IsLower}, {"upper", IsUpper}, {"string", IsString}, {"mapping", IsMapping}, {"number", IsNumber},
-    {"sequence", IsSequenceValue}, {"iterable", IsIterableValue}, {"callable", IsCallable}, {"sameas", IsSameAs},
-    {"escaped", IsEscaped}, {"in", IsIn}, {"==", IsEqual}, {"eq", IsEqual}, {"equalto", IsEqual},
-    {"!=", IsNotEqual}, {"ne", IsNotEqual}, {">", IsGreater}, {"gt", IsGreater}, {"greaterthan", IsGreater},
-    {"ge", IsGreaterOrEqual}, {">=", IsGreaterOrEqual}, {"<", IsLess}, {"lt", IsLess}, {"lessthan", IsLess},
-    {"<=", IsLessOrEqual}, {"le", IsLessOrEqual},
+    {"odd", IsOdd},
+    {"even", IsEven},
+    {"divisibleby", IsDivisibleBy},
+    {"defined", IsDefined},
+    {"undefined", IsUndefined},
+    {"filter", IsFilter},
+    {"test", IsTest},
+    {"none", IsNone},
+    {"boolean", IsBoolean},
+    {"false", IsFalse},
+    {"true", IsTrue},
+    {"integer", IsInteger},
+    {"float", IsFloat},
+    {"lower", IsLower},
+    {"upper", IsUpper},
+    {"string", IsString},
+    {"mapping", IsMapping},
+    {"number", IsNumber},
+    {"sequence", IsSequenceValue},
+    {"iterable", IsIterableValue},
+    {"callable", IsCallable},
+    {"sameas", IsSameAs},
+    {"escaped", IsEscaped},
+    {"in", IsIn},
+    {"==", IsEqual},
+    {"eq", IsEqual},
+    {"equalto", IsEqual},
+    {"!=", IsNotEqual},
+    {"ne", IsNotEqual},
+    {">", IsGreater},
+    {"gt", IsGreater},
+    {"greaterthan", IsGreater},
+    {"ge", IsGreaterOrEqual},
+    {">=", IsGreaterOrEqual},
+    {"<", IsLess},
+    {"lt", IsLess},
+    {"lessthan", IsLess},
+    {"<=", IsLessOrEqual},
+    {"le", IsLessOrEqual},
 };
 
 }  // namespace

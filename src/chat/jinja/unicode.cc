@@ -9,7 +9,8 @@ namespace sluice::chat::jinja {
 char32_t NextChar(std::string_view text, size_t& position) {
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   utf8proc_int32_t c = -1;
-  const auto used = utf8proc_iterate(bytes + position, static_cast<utf8proc_ssize_t>(text.size() - position), &c);
+  const auto used =
+      utf8proc_iterate(bytes + position, static_cast<utf8proc_ssize_t>(text.size() - position), &c);
   if (used <= 0) {
     ++position;
     return 0xfffd;
@@ -67,7 +68,8 @@ utf8proc_category_t Category(char32_t c) { return utf8proc_category(static_cast<
 
 bool IsSpace(char32_t c) {
   return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
 }
 
 bool IsLineBreak(char32_t c) {
@@ -84,8 +86,10 @@ bool IsPrintable(char32_t c) {
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS: return false;
-    default: return true;
+    case UTF8PROC_CATEGORY_ZS:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -98,10 +102,10 @@ bool IsDecimal(char32_t c) { return Category(c) == UTF8PROC_CATEGORY_ND; }
 bool IsDigit(char32_t c) {
   // Besides the decimals: superscripts, subscripts, and the circled, bracketed and stopped digits.
   constexpr std::pair<char32_t, char32_t> kDigits[] = {
-      {0xb2, 0xb3}, {0xb9, 0xb9}, {0x1369, 0x1371}, {0x19da, 0x19da}, {0x2070, 0x2070}, {0x2074, 0x2079},
-      {0x2080, 0x2089}, {0x2460, 0x2468}, {0x2474, 0x247c}, {0x2488, 0x2490}, {0x24ea, 0x24ea},
-      {0x24f5, 0x24fd}, {0x24ff, 0x24ff}, {0x2776, 0x277e}, {0x2780, 0x2788}, {0x278a, 0x2792},
-      {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}};
+      {0xb2, 0xb3},     {0xb9, 0xb9},       {0x1369, 0x1371},   {0x19da, 0x19da},   {0x2070, 0x2070},
+      {0x2074, 0x2079}, {0x2080, 0x2089},   {0x2460, 0x2468},   {0x2474, 0x247c},   {0x2488, 0x2490},
+      {0x24ea, 0x24ea}, {0x24f5, 0x24fd},   {0x24ff, 0x24ff},   {0x2776, 0x277e},   {0x2780, 0x2788},
+      {0x278a, 0x2792}, {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}};
   return IsDecimal(c) || std::any_of(std::begin(kDigits), std::end(kDigits),
                                      [c](auto range) { return c >= range.first && c <= range.second; });
 }
@@ -149,7 +153,8 @@ std::string_view Strip(std::string_view text, std::u32string_view chars) {
     size_t end = text.size();
     while (end > 0) {
       size_t start = end - 1;
-      while (start > 0 && end - start < 4 && (static_cast<unsigned char>(text[start]) & 0xc0) == 0x80) --start;
+      while (start > 0 && end - start < 4 && (static_cast<unsigned char>(text[start]) & 0xc0) == 0x80)
+        --start;
       size_t next = start;
       char32_t c = NextChar(text, next);
       if (next != end) {  // not one whole character: take the last byte alone
@@ -165,8 +170,12 @@ std::string_view Strip(std::string_view text, std::u32string_view chars) {
 
 }  // namespace
 
-std::string_view StripLeft(std::string_view text, std::u32string_view chars) { return Strip<true>(text, chars); }
-std::string_view StripRight(std::string_view text, std::u32string_view chars) { return Strip<false>(text, chars); }
+std::string_view StripLeft(std::string_view text, std::u32string_view chars) {
+  return Strip<true>(text, chars);
+}
+std::string_view StripRight(std::string_view text, std::u32string_view chars) {
+  return Strip<false>(text, chars);
+}
 
 std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) {
   std::vector<std::string_view> lines;

@@ -1,5 +1,5 @@
-// Text by characters (code points), with Python's idea of case, space and printing. Text is UTF-8; a byte that is
-// not part of a character counts as one character.
+// Text by characters (code points), with Python's idea of case, space and printing. Text is UTF-8; a byte
+// that is not part of a character counts as one character.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ bool IsNumeric(char32_t c);
 bool IsUpper(char32_t c);
 bool IsLower(char32_t c);
 bool IsTitle(char32_t c);
-bool IsWord(char32_t c);    // \w
+bool IsWord(char32_t c);       // \w
 int DecimalValue(char32_t c);  // 0-9, -1 if c is no decimal digit
 
 std::string Upper(std::string_view text);

@@ -59,23 +59,28 @@ constexpr int kMaxKeyDepth = 32;  // tuples in tuples as dictionary keys
 
 size_t Hash(const Value& key, int depth = 0) {
   switch (key.kind) {
-    case Kind::kNone: return 0x9e3779b9u;
-    case Kind::kUndefined: return 0x51ed270bu;
+    case Kind::kNone:
+      return 0x9e3779b9u;
+    case Kind::kUndefined:
+      return 0x51ed270bu;
     case Kind::kBool:
-    case Kind::kInt: return std::hash<int64_t>()(key.AsInt());
+    case Kind::kInt:
+      return std::hash<int64_t>()(key.AsInt());
     case Kind::kFloat:
       if (key.number == std::floor(key.number) && std::fabs(key.number) < 9e18)
         return std::hash<int64_t>()(static_cast<int64_t>(key.number));
       return std::hash<double>()(key.number);
     case Kind::kString:
-    case Kind::kBytes: return std::hash<std::string>()(key.text());
+    case Kind::kBytes:
+      return std::hash<std::string>()(key.text());
     case Kind::kTuple: {
       if (depth > kMaxKeyDepth) throw Failure(FailureKind::kLimit, "a dictionary key is nested too deeply");
       size_t hash = 0x345678;
       for (const Value& item : key.items()) hash = hash * 1000003 ^ Hash(item, depth + 1);
       return hash;
     }
-    case Kind::kObject: return std::hash<const void*>()(key.object);
+    case Kind::kObject:
+      return std::hash<const void*>()(key.object);
     default:
       throw Failure(FailureKind::kType, fmt::format("unhashable type: '{}'", TypeName(key)));
   }
@@ -89,16 +94,19 @@ bool SameKey(const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::kNone:
-    case Kind::kUndefined: return true;
+    case Kind::kUndefined:
+      return true;
     case Kind::kString:
-    case Kind::kBytes: return a.text() == b.text();
+    case Kind::kBytes:
+      return a.text() == b.text();
     case Kind::kTuple: {
       if (a.items().size() != b.items().size()) return false;
       for (size_t i = 0; i < a.items().size(); ++i)
         if (!SameKey(a.items()[i], b.items()[i])) return false;
       return true;
     }
-    default: return a.object == b.object;
+    default:
+      return a.object == b.object;
   }
 }
 
@@ -120,7 +128,8 @@ std::optional<size_t> DictObject::Position(const Value& key) const {
 void DictObject::Reindex() {
   index_.clear();
   if (entries.size() <= kLinear) return;
-  for (size_t i = 0; i < entries.size(); ++i) index_.emplace(Hash(entries[i].first), static_cast<uint32_t>(i));
+  for (size_t i = 0; i < entries.size(); ++i)
+    index_.emplace(Hash(entries[i].first), static_cast<uint32_t>(i));
 }
 
 const Value* DictObject::Find(const Value& key) const {
@@ -163,20 +172,34 @@ Value Heap::String(std::string text, bool markup) {
 
 std::string_view TypeName(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return value.markup() ? "Markup" : "str";
-    case Kind::kBytes: return "bytes";
-    case Kind::kList: return "list";
-    case Kind::kTuple: return "tuple";
-    case Kind::kDict: return "dict";
-    case Kind::kRange: return "range";
-    case Kind::kIterator: return "generator";
-    case Kind::kView: return value.view().name;
-    case Kind::kObject: return value.object->type_name();
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return value.markup() ? "Markup" : "str";
+    case Kind::kBytes:
+      return "bytes";
+    case Kind::kList:
+      return "list";
+    case Kind::kTuple:
+      return "tuple";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kRange:
+      return "range";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kView:
+      return value.view().name;
+    case Kind::kObject:
+      return value.object->type_name();
   }
   return "object";
 }

@@ -23,14 +23,24 @@ struct Args {
 };
 
 enum class Kind : uint8_t {
-  kUndefined, kNone, kBool, kInt, kFloat,
-  kString, kBytes, kList, kTuple, kDict, kRange,
+  kUndefined,
+  kNone,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kBytes,
+  kList,
+  kTuple,
+  kDict,
+  kRange,
   kIterator,  // a Python generator: can be walked once
   kView,      // dict.keys(), .values(), .items()
   kObject,    // functions, macros, namespaces, loops: see Object's virtual functions
 };
 
-// What lives on a heap. A heap frees all its objects at once, so values are plain pointers and cycles are harmless.
+// What lives on a heap. A heap frees all its objects at once, so values are plain pointers and cycles are
+// harmless.
 struct Object {
   virtual ~Object() = default;
   virtual std::string_view type_name() const { return "object"; }
