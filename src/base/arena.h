@@ -10,7 +10,8 @@ namespace sluice {
 
 class Arena {
  public:
-  // Reserves address space; memory is taken as it is touched. kOs with the numbers if the system refuses.
+  // Reserves address space; memory is taken as it is touched. kOs with the numbers if all arenas together would not
+  // fit the machine, or if the system refuses.
   static Result<Arena> Reserve(int64_t bytes);
   Arena() = default;
   Arena(Arena&& other) noexcept;
