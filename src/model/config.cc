@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-// Larger numbers are nonsense in any field, and products of two stay within 64 bits.
-constexpr double kLargest = 1 << 28;
 constexpr int kMostLayers = 1024;
 
 std::string Shorten(const json& value) {
@@ -95,7 +93,7 @@ int Config::Int(std::string_view key, std::optional<int> fallback, int layer) co
     return 1;
   }
   const int lowest = fallback == 0 ? 0 : 1;
-  const double highest = key == "num_hidden_layers" ? kMostLayers : kLargest;
+  const double highest = key == "num_hidden_layers" ? kMostLayers : Config::kLargest;
   if (number < lowest || number > highest) {
     Refuse(key, fmt::format("is {}, not between {} and {:.0f}", Shorten(*value), lowest, highest));
     return 1;

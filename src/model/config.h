@@ -19,6 +19,9 @@ namespace sluice::model {
 
 class Config {
  public:
+  // Larger numbers are nonsense in any field, and products of two stay within 64 bits.
+  static constexpr int kLargest = 1 << 28;
+
   // `file` is the configuration's path, for messages.
   Config(nlohmann::json values, std::string file);
   // config.json, or a GGUF's metadata translated. The checkpoint must outlive the config.

@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
         WrongJson{"groups_of_one", "deepseek_v3", "/n_group", 16, "groups of one expert"},
         WrongJson{"more_groups_kept", "deepseek_v3", "/topk_group", 5, "topk_group is 5"},
         WrongJson{"too_few_groups_kept", "deepseek_v2", "/num_experts_per_tok", 9, "cannot give 9 experts"},
+        WrongJson{"more_shared", "deepseek_v3", "/n_shared_experts", 1 << 28,
+                  "n_shared_experts makes too wide a shared expert"},
         WrongJson{"zero_eps", "llama", "/rms_norm_eps", 0, "rms_norm_eps is 0, not a positive number"},
         WrongJson{"huge_theta", "llama", "/rope_theta", "NaN", "rope_theta is \"NaN\""},
         WrongJson{"small_theta", "llama", "/rope_theta", 1, "rope_theta is not above 1"},
@@ -154,6 +156,12 @@ INSTANTIATE_TEST_SUITE_P(
         WrongKey{"architecture", "gguf_mixtral_q8_0", "general.architecture", std::string_view("lama"),
                  "did you mean llama"}),
     [](const auto& info) { return info.param.name; });
+
+TEST(Config, SizesThatNoFileHoldsAreRefused) {
+  formats::Checkpoint checkpoint = OpenGolden("qwen3");
+  checkpoint.config.update({{"hidden_size", 1 << 28}, {"head_dim", 1 << 28}, {"vocab_size", 1 << 28}});
+  EXPECT_NE(ErrorOf(checkpoint).find("make a model of"), std::string::npos) << ErrorOf(checkpoint);
+}
 
 TEST(Config, ReadsPathsListsAndFallbacks) {
   const Config config({{"outer", {{"inner", 7}}}, {"heads", {4, 8}}, {"only", {1, 3}}, {"none", nullptr}},

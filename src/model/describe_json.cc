@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "model/describe.h"
@@ -9,27 +13,39 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json ToJson(const Norm& n) { return {{"kind", Word(n.kind)}, {"eps", n.eps}, {"bias", n.bias}}; }
+// The shortest number that reads back as the same float.
+double Short(float value) {
+  double number = 0;
+  const std::string text = fmt::format("{}", value);
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Json ToJson(const Norm& n) { return {{"kind", Word(n.kind)}, {"eps", Short(n.eps)}, {"bias", n.bias}}; }
 
 struct ScalingToJson {
   Json operator()(std::monostate) const { return nullptr; }
-  Json operator()(const LinearScaling& s) const { return {{"type", "linear"}, {"factor", s.factor}}; }
+  Json operator()(const LinearScaling& s) const { return {{"type", "linear"}, {"factor", Short(s.factor)}}; }
   Json operator()(const Llama3Scaling& s) const {
     return {{"type", "banded"},
-            {"factor", s.factor},
-            {"low_freq_factor", s.low_freq_factor},
-            {"high_freq_factor", s.high_freq_factor},
+            {"factor", Short(s.factor)},
+            {"low_freq_factor", Short(s.low_freq_factor)},
+            {"high_freq_factor", Short(s.high_freq_factor)},
             {"original_context", s.original_ctx}};
   }
   Json operator()(const YarnScaling& s) const {
-    return {{"type", "yarn"},           {"factor", s.factor},       {"beta_fast", s.beta_fast},
-            {"beta_slow", s.beta_slow}, {"magnitude", s.magnitude}, {"original_context", s.original_ctx},
+    return {{"type", "yarn"},
+            {"factor", Short(s.factor)},
+            {"beta_fast", Short(s.beta_fast)},
+            {"beta_slow", Short(s.beta_slow)},
+            {"magnitude", Short(s.magnitude)},
+            {"original_context", s.original_ctx},
             {"truncate", s.truncate}};
   }
 };
 
 Json ToJson(const Rope& r) {
-  return {{"theta", r.theta},
+  return {{"theta", Short(r.theta)},
           {"dims", r.dims},
           {"interleaved", r.interleaved},
           {"scaling", std::visit(ScalingToJson{}, r.scaling)},
@@ -43,22 +59,22 @@ Json ToJson(const Gqa& a) {
           {"kv_heads", a.kv_heads},
           {"head_dim", a.head_dim},
           {"rope", rope ? ToJson(*rope) : Json()},
-          {"scale", a.scale},
+          {"scale", Short(a.scale)},
           {"qk_norm", Word(a.qk_norm)},
-          {"qk_norm_eps", a.qk_norm_eps},
+          {"qk_norm_eps", Short(a.qk_norm_eps)},
           {"qkv_bias", a.qkv_bias},
           {"out_bias", a.out_bias},
-          {"clip", a.clip},
-          {"logit_cap", a.logit_cap},
+          {"clip", Short(a.clip)},
+          {"logit_cap", Short(a.logit_cap)},
           {"window", a.window}};
 }
 
 Json ToJson(const Mla& a) {
-  return {{"kind", "latent"},       {"heads", a.heads},
-          {"q_rank", a.q_rank},     {"kv_rank", a.kv_rank},
-          {"nope_dim", a.nope_dim}, {"rope_dim", a.rope_dim},
-          {"v_dim", a.v_dim},       {"rope", ToJson(a.rope)},
-          {"scale", a.scale},       {"latent_norm_eps", a.latent_norm_eps}};
+  return {{"kind", "latent"},        {"heads", a.heads},
+          {"q_rank", a.q_rank},      {"kv_rank", a.kv_rank},
+          {"nope_dim", a.nope_dim},  {"rope_dim", a.rope_dim},
+          {"v_dim", a.v_dim},        {"rope", ToJson(a.rope)},
+          {"scale", Short(a.scale)}, {"latent_norm_eps", Short(a.latent_norm_eps)}};
 }
 
 Json ToJson(const Ffn& f) {
@@ -75,7 +91,7 @@ Json ToJson(const Router& r) {
   return {{"experts", r.experts},       {"top_k", r.top_k},
           {"score", Word(r.score)},     {"renormalize", r.renormalize},
           {"logit_bias", r.logit_bias}, {"selection_bias", r.selection_bias},
-          {"scale", r.scale},           {"groups", groups}};
+          {"scale", Short(r.scale)},    {"groups", groups}};
 }
 
 Json ToJson(const Moe& m) {
@@ -91,7 +107,7 @@ Json ToJson(const Branch& b) {
           {"norm", ToJson(b.pre)},
           {"op", std::visit([](const auto& op) { return ToJson(op); }, b.op)},
           {"post_norm", b.post ? ToJson(*b.post) : Json()},
-          {"scale", b.scale}};
+          {"scale", Short(b.scale)}};
 }
 
 Json LayersToJson(const Stack& stack) {
@@ -129,9 +145,9 @@ Json DescribeJson(const Described& described, const WeightMap* weights) {
           {"vocabulary", d.vocab},
           {"context", d.max_ctx},
           {"tied", d.tied},
-          {"embed_scale", d.embed_scale},
-          {"logit_scale", d.logit_scale},
-          {"logit_cap", d.logit_cap},
+          {"embed_scale", Short(d.embed_scale)},
+          {"logit_scale", Short(d.logit_scale)},
+          {"logit_cap", Short(d.logit_cap)},
           {"final_norm", ToJson(d.decoder.final_norm)},
           {"layers", LayersToJson(d.decoder)},
           {"costs", CostsToJson(d, weights)}};

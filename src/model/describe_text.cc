@@ -11,10 +11,11 @@ std::string Row(std::string_view name, std::string_view value) {
   return fmt::format("{:<18}{}\n", name, value);
 }
 
-// 46.7 B, 360.4 M: three or four digits.
-std::string Count(double n) {
+// 46.7 B, 360.4 M: three or four digits. `billion` is B where things are counted and G where they are
+// measured.
+std::string Count(double n, char billion = 'B') {
   if (n >= 1e12) return fmt::format("{:.2f} T", n / 1e12);
-  if (n >= 1e9) return fmt::format("{:.1f} B", n / 1e9);
+  if (n >= 1e9) return fmt::format("{:.1f} {}", n / 1e9, billion);
   if (n >= 1e6) return fmt::format("{:.1f} M", n / 1e6);
   if (n >= 1e4) return fmt::format("{:.1f} k", n / 1e3);
   return fmt::format("{:.0f}", n);
@@ -135,8 +136,9 @@ std::string DescribeText(const Described& described, const WeightMap* weights) {
   if (weights) text += BytesText(sum, *weights);
   text +=
       Row("KV cache", fmt::format("{} per token (F16)", Bytes(static_cast<double>(sum.kv_bytes_per_token))));
-  text += Row("FLOPs per token", fmt::format("{}, and {} for each token of context",
-                                             Count(sum.flops_per_token), Count(AttentionFlops(d, 1))));
+  text +=
+      Row("FLOPs per token", fmt::format("{}, and {} for each token of context",
+                                         Count(sum.flops_per_token, 'G'), Count(AttentionFlops(d, 1), 'G')));
   return text;
 }
 

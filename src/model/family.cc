@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "formats/file_error.h"
 #include "model/config.h"
+#include "model/weight_needs.h"
 
 namespace sluice::model {
 namespace {
@@ -56,12 +57,25 @@ void CheckQuantization(const Config& config) {
   }
 }
 
+// Numbers that are each in range may still describe a model that no file could hold.
+void CheckSize(const Config& config, const Desc& desc) {
+  constexpr double kMostParameters = 1e15;
+  double parameters = 0;
+  for (const WeightNeed& need : WeightNeeds(desc)) {
+    parameters += static_cast<double>(need.rows) * static_cast<double>(need.cols) * std::max(need.experts, 1);
+  }
+  if (parameters > kMostParameters) {
+    config.Refuse("hidden_size", fmt::format("and its like make a model of {:.1e} parameters", parameters));
+  }
+}
+
 }  // namespace
 
 Result<Described> Describe(const Config& config) {
   SLUICE_TRY(const Family* family, FindFamily(config));
   CheckQuantization(config);
   Described described{family, family->build(config)};
+  CheckSize(config, described.desc);
   if (config.error()) return Fail(*config.error());
   return described;
 }
