@@ -3,28 +3,14 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <vector>
 
-#include "convert/token_types.h"
+#include "convert/vocabulary.h"
 
 namespace sluice::convert {
 namespace {
 
 constexpr int kSmallest = 512;
 constexpr std::string_view kSpace = "\u2581";  // how SentencePiece writes a space
-
-struct Tokens {
-  std::vector<std::string> text;
-  std::vector<float> score;
-  std::vector<int32_t> type;
-
-  void Add(std::string token, TokenType kind) {
-    text.push_back(std::move(token));
-    // Earlier pieces are merged first.
-    score.push_back(kind == TokenType::kNormal ? -static_cast<float>(text.size()) : 0.0f);
-    type.push_back(static_cast<int32_t>(kind));
-  }
-};
 
 // The n-th string over a..z: a, b, ... z, aa, ab, ...
 std::string Letters(int64_t n) {
@@ -39,25 +25,24 @@ Status AddMadeUpVocabulary(int size, MetadataList& metadata) {
   if (size < kSmallest)
     return Fail(ErrorCode::kConfig,
                 fmt::format("a vocabulary of {}; at least {} tokens are needed", size, kSmallest));
-  Tokens tokens;
-  tokens.Add("<unk>", TokenType::kUnknown);
-  tokens.Add("<s>", TokenType::kControl);
-  tokens.Add("</s>", TokenType::kControl);
-  for (int byte = 0; byte < 256; ++byte) tokens.Add(fmt::format("<0x{:02X}>", byte), TokenType::kByte);
-  tokens.Add(std::string(kSpace), TokenType::kNormal);
-  for (char c = '!'; c <= '~'; ++c) tokens.Add(std::string(1, c), TokenType::kNormal);
-  // Single letters are there already; a space before a word, then the word inside another.
-  for (int64_t n = 0; static_cast<int>(tokens.text.size()) < size; ++n) {
-    std::string word = Letters(n);
-    tokens.Add(std::string(kSpace) + word, TokenType::kNormal);
-    if (word.size() > 1 && static_cast<int>(tokens.text.size()) < size)
-      tokens.Add(std::move(word), TokenType::kNormal);
+  Vocabulary vocabulary{.model = "llama", .pre = "default"};
+  vocabulary.Add("<unk>", 0, TokenType::kUnknown);
+  vocabulary.Add("<s>", 0, TokenType::kControl);
+  vocabulary.Add("</s>", 0, TokenType::kControl);
+  for (int byte = 0; byte < 256; ++byte) vocabulary.Add(fmt::format("<0x{:02X}>", byte), 0, TokenType::kByte);
+  const auto full = [&] { return vocabulary.tokens.size() >= static_cast<size_t>(size); };
+  // Earlier pieces are merged first.
+  const auto add = [&](std::string text) {
+    vocabulary.Add(std::move(text), -static_cast<float>(vocabulary.tokens.size()), TokenType::kNormal);
+  };
+  add(std::string(kSpace));
+  for (char c = '!'; c <= '~'; ++c) add(std::string(1, c));
+  for (int64_t n = 0; !full(); ++n) {
+    const std::string word = Letters(n);
+    add(std::string(kSpace) + word);
+    if (word.size() > 1 && !full()) add(word);  // single letters are there already
   }
-  metadata.Set("tokenizer.ggml.model", std::string("llama"));
-  metadata.Set("tokenizer.ggml.pre", std::string("default"));
-  metadata.Set("tokenizer.ggml.tokens", std::move(tokens.text));
-  metadata.Set("tokenizer.ggml.scores", std::move(tokens.score));
-  metadata.Set("tokenizer.ggml.token_type", std::move(tokens.type));
+  vocabulary.AddTo(metadata);
   metadata.Set("tokenizer.ggml.bos_token_id", uint32_t{1});
   metadata.Set("tokenizer.ggml.eos_token_id", uint32_t{2});
   metadata.Set("tokenizer.ggml.unknown_token_id", uint32_t{0});

@@ -21,7 +21,7 @@ namespace {
 
 using model::WeightNeed;
 
-constexpr int64_t kUnit = 256;        // elements copied at once: whole blocks of every type
+constexpr int64_t kUnit = 256;       // elements copied at once: whole blocks of every type
 constexpr int64_t kPoolUnits = 512;  // different ones for each type and size of values
 constexpr size_t kChunkBytes = 4 << 20;
 

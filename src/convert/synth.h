@@ -3,17 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "convert/write_progress.h"
 
 namespace sluice::convert {
-
-// Bytes of the output so far, and in all. Called from the calling thread, a few times for each tensor.
-using WriteProgress = std::function<void(uint64_t done, uint64_t total)>;
 
 struct SynthOptions {
   std::string shape;             // one of ShapeNames(), or a config.json, or a directory that holds one

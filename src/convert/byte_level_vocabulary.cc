@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "convert/vocabulary.h"
+#include "formats/json.h"
+#include "tokenizer/json_fields.h"
+
+namespace sluice::convert {
+namespace {
+
+using nlohmann::json;
+using tokenizer::Field;
+
+// The regular expressions that cut text, and GGUF's names for them.
+struct Splitter {
+  std::string_view pattern;
+  std::string_view name;
+};
+constexpr Splitter kSplitters[] = {
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     "qwen2"},
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     "llama-bpe"},
+};
+
+// The first Split pattern in a pre-tokenizer, which may be a sequence. ByteLevel alone splits as GPT-2 did.
+std::string_view NameOfSplitter(const json& pre_tokenizer) {
+  const json& kind = Field(pre_tokenizer, "type");
+  if (kind == "ByteLevel") return Field(pre_tokenizer, "use_regex") == false ? "" : "gpt-2";
+  if (kind == "Split") {
+    const json& pattern = Field(Field(pre_tokenizer, "pattern"), "Regex");
+    for (const Splitter& splitter : kSplitters)
+      if (pattern == splitter.pattern) return splitter.name;
+    return "";
+  }
+  std::string_view found;
+  int splits = 0;
+  for (const json& part : Field(pre_tokenizer, "pretokenizers")) {
+    const std::string_view name = NameOfSplitter(part);
+    if (Field(part, "type") == "Split") ++splits;
+    if (!name.empty()) found = name;
+  }
+  return splits > 1 ? "" : found;
+}
+
+// A merge is written "a b", or as a pair since 2024.
+Result<std::string> MergeText(const json& merge, const std::string& path) {
+  if (merge.is_string()) return merge.get<std::string>();
+  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
+    return merge[0].get<std::string>() + " " + merge[1].get<std::string>();
+  return Fail(ErrorCode::kBadFile, fmt::format("{}: model.merges holds something else than pairs", path));
+}
+
+struct Token {
+  std::string text;
+  TokenType type;
+};
+
+Result<std::map<int64_t, Token>> ReadTokens(const json& root, const std::string& path) {
+  std::map<int64_t, Token> tokens;
+  for (const auto& [text, id] : Field(Field(root, "model"), "vocab").items()) {
+    if (!id.is_number_integer())
+      return Fail(ErrorCode::kBadFile, fmt::format("{}: model.vocab gives a token no number", path));
+    tokens[id.get<int64_t>()] = {text, TokenType::kNormal};
+  }
+  for (const json& added : Field(root, "added_tokens")) {
+    const json &id = Field(added, "id"), &content = Field(added, "content");
+    if (!id.is_number_integer() || !content.is_string())
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: added_tokens holds an entry without id or content", path));
+    const bool special = Field(added, "special") == true;
+    tokens[id.get<int64_t>()] = {content.get<std::string>(),
+                                 special ? TokenType::kControl : TokenType::kUserDefined};
+  }
+  return tokens;
+}
+
+}  // namespace
+
+Result<Vocabulary> ReadByteLevelBpe(const MappedFile& file) {
+  SLUICE_TRY(const json root, formats::ParseJson(file));
+  const json& model = Field(root, "model");
+  const std::string_view pre = NameOfSplitter(Field(root, "pre_tokenizer"));
+  if (Field(model, "type") != "BPE" || Field(model, "byte_fallback") == true || pre.empty())
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("{}: no BPE over bytes with a splitter that GGUF has a name for", file.path()),
+                "gpt-2, llama-bpe and qwen2 can be converted");
+  Vocabulary vocabulary{.model = "gpt2", .pre = std::string(pre)};
+  SLUICE_TRY(const auto tokens, ReadTokens(root, file.path()));
+  constexpr int64_t kMost = 1 << 24;
+  for (const auto& [id, token] : tokens) {
+    if (id < 0 || id >= kMost)
+      return Fail(ErrorCode::kBadFile, fmt::format("{}: a token has the number {}", file.path(), id));
+    vocabulary.Fill(id);
+    vocabulary.Add(token.text, 0, token.type);
+  }
+  vocabulary.scores.clear();
+  for (const json& merge : Field(model, "merges")) {
+    SLUICE_TRY(std::string text, MergeText(merge, file.path()));
+    vocabulary.merges.push_back(std::move(text));
+  }
+  return vocabulary;
+}
+
+}  // namespace sluice::convert

@@ -1,0 +1,48 @@
+// The vocabulary of a Hugging Face directory as tokenizer.ggml.* metadata.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "convert/metadata.h"
+#include "formats/checkpoint.h"
+
+namespace sluice::convert {
+
+enum class TokenType : int32_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
+
+struct Vocabulary {
+  std::string model;  // "llama": SentencePiece BPE; "gpt2": BPE over bytes
+  std::string pre;    // how text is cut before merging
+  std::vector<std::string> tokens;
+  std::vector<float> scores;        // llama only
+  std::vector<int32_t> types;       // TokenType
+  std::vector<std::string> merges;  // gpt2 only
+  bool space_prefix = true;         // llama: a text begins with a space of its own
+
+  void Add(std::string token, float score, TokenType type);
+  // As many tokens as the embedding has rows; the added ones are never used.
+  void Fill(int64_t size);
+  void AddTo(MetadataList& metadata) const;
+};
+
+// From tokenizer.model or tokenizer.json, with the special tokens and the chat template that stand beside
+// them. `size`: rows of the embedding.
+Status AddVocabulary(const formats::Checkpoint& checkpoint, int64_t size, MetadataList& metadata);
+
+// A SentencePiece .model that holds BPE.
+Result<Vocabulary> ReadSentencePiece(const MappedFile& file);
+// A tokenizer.json that holds BPE over bytes. Fails where the splitter has no name in GGUF.
+Result<Vocabulary> ReadByteLevelBpe(const MappedFile& file);
+
+}  // namespace sluice::convert

@@ -1,0 +1,100 @@
+#include "convert/weight_rows.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "model/packed.h"
+
+namespace sluice::convert {
+namespace {
+
+using model::Desc;
+using model::Gqa;
+using model::Mla;
+using model::Rope;
+using model::WeightMap;
+
+template <typename Op>
+const Op* AttentionOf(const Desc& desc, int layer) {
+  if (layer < 0) return nullptr;
+  for (const model::Branch& branch : desc.decoder.layers[static_cast<size_t>(layer)])
+    if (const auto* op = std::get_if<Op>(&branch.op)) return op;
+  return nullptr;
+}
+
+bool IsRotated(std::string_view canonical) {
+  return canonical == "attn.q" || canonical == "attn.k" || canonical == "attn.q.bias" ||
+         canonical == "attn.k.bias" || canonical == "attn.q_norm" || canonical == "attn.k_norm";
+}
+
+}  // namespace
+
+int64_t WeightRows::Pairing::Source(int64_t i) const {
+  const int64_t head = dims > 0 ? i / head_dim : 0, at = dims > 0 ? i % head_dim : dims;
+  if (at >= dims) return i;
+  return head * head_dim + at % 2 * (dims / 2) + at / 2;
+}
+
+WeightRows::Pairing WeightRows::PairingOf(const OutputTensor& tensor, const Desc& source,
+                                          const Desc& target) {
+  const Gqa* from = AttentionOf<Gqa>(source, tensor.need.layer);
+  const Gqa* to = AttentionOf<Gqa>(target, tensor.need.layer);
+  if (!from || !to || !IsRotated(tensor.need.canonical)) return {};
+  const auto *halves = std::get_if<Rope>(&from->position), *pairs = std::get_if<Rope>(&to->position);
+  if (!halves || !pairs || halves->interleaved || !pairs->interleaved) return {};
+  return {.dims = halves->dims, .head_dim = from->head_dim};
+}
+
+Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap& weights, const Desc& source,
+                                    const Desc& target) {
+  const model::WeightNeed& need = tensor.need;
+  WeightRows rows;
+  rows.rows_ = need.rows;
+  rows.cols_ = need.cols;
+  rows.vector_ = need.vector;
+  rows.pairing_ = PairingOf(tensor, source, target);
+  const bool keys = need.canonical == "attn.k_b", values = need.canonical == "attn.v_b";
+  if ((keys || values) && !weights.Find(need.canonical, need.layer)) {
+    const Mla& mla = *AttentionOf<Mla>(source, need.layer);
+    rows.latent_ = keys ? Latent::kKeys : Latent::kValues;
+    rows.nope_ = mla.nope_dim;
+    rows.value_ = mla.v_dim;
+    rows.rank_ = mla.kv_rank;
+    SLUICE_TRY(const model::WeightView* view, weights.Get("attn.kv_b", need.layer));
+    rows.kv_b_.resize(static_cast<size_t>(view->rows * view->cols));
+    for (int64_t r = 0; r < view->rows; ++r)
+      model::DecodeViewRow(*view, r, rows.kv_b_.data() + r * view->cols);
+    return rows;
+  }
+  for (int expert = 0; expert < std::max(need.experts, 1); ++expert) {
+    SLUICE_TRY(const model::WeightView* view,
+               weights.Get(need.canonical, need.layer, need.experts > 0 ? expert : WeightMap::kNone));
+    rows.views_.push_back(view);
+  }
+  return rows;
+}
+
+void WeightRows::ReadRow(int64_t row, float* out) const {
+  if (latent_ != Latent::kNone) return ReadLatent(row, out);
+  const model::WeightView& view = *views_[static_cast<size_t>(row / rows_)];
+  if (!vector_) return model::DecodeViewRow(view, pairing_.Source(row % rows_), out);
+  if (pairing_.dims == 0) return model::DecodeViewRow(view, row % rows_, out);
+  std::vector<float> values(static_cast<size_t>(cols_));
+  model::DecodeViewRow(view, row % rows_, values.data());
+  for (int64_t i = 0; i < cols_; ++i) out[i] = values[static_cast<size_t>(pairing_.Source(i))];
+}
+
+void WeightRows::ReadLatent(int64_t row, float* out) const {
+  const auto at = [&](int64_t head, int64_t in_head) {
+    return kv_b_.data() + (head * (nope_ + value_) + in_head) * rank_;
+  };
+  if (latent_ == Latent::kValues) {
+    const float* from = at(row / value_, nope_ + row % value_);
+    std::copy(from, from + rank_, out);
+    return;
+  }
+  const int64_t head = row / rank_, r = row % rank_;  // [heads][rank][nope]: the keys transposed
+  for (int64_t n = 0; n < nope_; ++n) out[n] = at(head, n)[r];
+}
+
+}  // namespace sluice::convert

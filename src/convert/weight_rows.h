@@ -1,0 +1,46 @@
+// The rows of an output tensor, as floats, from the weights of an opened checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "convert/tensor_list.h"
+#include "model/desc.h"
+#include "model/weight_map.h"
+
+namespace sluice::convert {
+
+// Rearranges on the way: GGUF's interleaved pairs of rotated elements where the checkpoint has halves, and
+// the split form of latent attention where it has the joined one. ReadRow may be called from several threads.
+class WeightRows {
+ public:
+  // `source` describes the checkpoint, `target` the file to write; they may differ in the pairing of rotated
+  // elements.
+  static Result<WeightRows> Open(const OutputTensor& tensor, const model::WeightMap& weights,
+                                 const model::Desc& source, const model::Desc& target);
+
+  void ReadRow(int64_t row, float* out) const;
+
+ private:
+  // The element of a head (of dims + unrotated elements) that comes to place `i`.
+  struct Pairing {
+    int dims = 0;  // 0: as it is
+    int head_dim = 0;
+    int64_t Source(int64_t i) const;
+  };
+
+  void ReadLatent(int64_t row, float* out) const;
+  static Pairing PairingOf(const OutputTensor& tensor, const model::Desc& source, const model::Desc& target);
+
+  std::vector<const model::WeightView*> views_;  // one for each expert
+  int64_t rows_ = 0, cols_ = 0;                  // of one of them
+  bool vector_ = false;
+  Pairing pairing_;
+  // Latent attention: keys stand in kv_b_ as [heads][nope + v][rank], values after them.
+  enum class Latent : uint8_t { kNone, kKeys, kValues } latent_ = Latent::kNone;
+  int64_t nope_ = 0, value_ = 0, rank_ = 0;
+  std::vector<float> kv_b_;
+};
+
+}  // namespace sluice::convert
