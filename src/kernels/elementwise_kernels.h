@@ -103,6 +103,21 @@ void Glu(Activation act, const float* gate, const float* up, int64_t n, float* y
   }
 }
 
+// Min and Max keep a NaN in their second operand.
+SLUICE_INLINE F32x16 ClampTo(F32x16 limit, F32x16 x) { return Min(limit, Max(F32x16::All(0.0f) - limit, x)); }
+
+void Clamp(float limit, int64_t n, float* y) {
+  Map(y, n, y, [&](F32x16 v) { return ClampTo(F32x16::All(limit), v); });
+}
+
+void GluClamped(const float* gate, const float* up, float limit, float alpha, int64_t n, float* y) {
+  const F32x16 top = F32x16::All(limit), steep = F32x16::All(alpha), one = F32x16::All(1.0f);
+  Map(gate, up, n, y, [&](F32x16 g, F32x16 u) {
+    g = Min(top, g);
+    return (ClampTo(top, u) + one) * (g * SigmoidOf(g * steep));
+  });
+}
+
 // One rounding per element: y = fma(a, x, y).
 void Axpy(float a, const float* x, int64_t n, float* y) {
   const F32x16 factor = F32x16::All(a);
@@ -112,13 +127,6 @@ void Axpy(float a, const float* x, int64_t n, float* y) {
 void Scale(float a, int64_t n, float* y) {
   const F32x16 factor = F32x16::All(a);
   Map(y, n, y, [&](F32x16 v) { return v * factor; });
-}
-
-// Min and Max keep a NaN in their second operand.
-SLUICE_INLINE F32x16 ClampTo(F32x16 limit, F32x16 x) { return Min(limit, Max(F32x16::All(0.0f) - limit, x)); }
-
-void Clamp(float limit, int64_t n, float* y) {
-  Map(y, n, y, [&](F32x16 v) { return ClampTo(F32x16::All(limit), v); });
 }
 
 struct Rotated {
@@ -184,6 +192,7 @@ void FillElementwise(Table& table) {
   table.softmax = Softmax;
   table.sigmoid = SigmoidRow;
   table.glu = Glu;
+  table.glu_clamped = GluClamped;
   table.axpy = Axpy;
   table.scale = Scale;
   table.clamp = Clamp;

@@ -80,6 +80,9 @@ TEST(ElementwiseTest, TiersAgreeToTheBit) {
           t.glu(static_cast<Activation>(act), out, nullptr, n, out);
         });
       }
+      same("glu_clamped", [&](const Table& t, const float* in, float* out) {
+        t.glu_clamped(in, weight.data(), 0.75f, 1.702f, n, out);
+      });
       same("axpy", [&](const Table& t, const float*, float* out) { t.axpy(0.3f, weight.data(), n, out); });
       same("scale", [&](const Table& t, const float*, float* out) { t.scale(-1.7f, n, out); });
       same("clamp", [&](const Table& t, const float*, float* out) { t.clamp(1.5f, n, out); });

@@ -65,6 +65,8 @@ int64_t AttendLatentScratch(int heads, int k_dim, int v_dim);
   X(sigmoid, void, (const float* x, int64_t n, float* y))                                                      \
   /* y = act(gate) * up; up may be null: y = act(gate). */                                                     \
   X(glu, void, (Activation act, const float* gate, const float* up, int64_t n, float* y))                      \
+  /* y = (clamp(up, +-limit) + 1) * g * sigmoid(alpha * g), g = min(gate, limit). */                           \
+  X(glu_clamped, void, (const float* gate, const float* up, float limit, float alpha, int64_t n, float* y))     \
   /* y += a * x */                                                                                             \
   X(axpy, void, (float a, const float* x, int64_t n, float* y))                                                \
   X(scale, void, (float a, int64_t n, float* y))                                                               \
