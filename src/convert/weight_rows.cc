@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <variant>
 
-#include "model/packed.h"
+#include "model/view_rows.h"
 
 namespace sluice::convert {
 namespace {

@@ -20,7 +20,8 @@ struct LayerShape {
 // A sequence's blocks, in order of position. Blocks belong to the pool.
 struct PageTable {
   std::vector<int32_t> blocks;
-  int64_t length = 0;  // positions stored
+  int64_t length = 0;   // positions stored
+  int64_t longest = 0;  // positions that the whole request may reach, known from its start
 
   int64_t capacity() const { return static_cast<int64_t>(blocks.size()) * kernels::kPageTokens; }
 };

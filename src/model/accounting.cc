@@ -9,12 +9,17 @@ namespace {
 
 constexpr int64_t kHalfBytes = 2;
 
-const Moe* MoeOf(const Desc& desc, int layer) {
-  if (layer < 0) return nullptr;
-  for (const Branch& branch : desc.decoder.layers[layer]) {
+const Moe* FindMoe(const std::vector<Branch>& branches) {
+  for (const Branch& branch : branches) {
     if (const auto* moe = std::get_if<Moe>(&branch.op)) return moe;
+    const auto* parallel = std::get_if<Parallel>(&branch.op);
+    if (const Moe* moe = parallel ? FindMoe(parallel->branches) : nullptr) return moe;
   }
   return nullptr;
+}
+
+const Moe* MoeOf(const Desc& desc, int layer) {
+  return layer < 0 ? nullptr : FindMoe(desc.decoder.layers[layer]);
 }
 
 int64_t CachedValues(const Branch& branch) {

@@ -11,13 +11,15 @@
 namespace sluice::model {
 
 struct Norm {
-  enum class Kind : uint8_t { kRms, kLayer } kind = Kind::kRms;
+  enum class Kind : uint8_t { kRms, kLayer, kNone } kind = Kind::kRms;  // kNone: the identity
   float eps = 1e-6f;
   bool bias = false;
+  bool plus_one = false;  // the file holds weight - 1
   bool operator==(const Norm&) const = default;
 };
 
-enum class Act : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
+// kClampedSwiglu: (clamp(up) + 1) * g * sigmoid(alpha * g) with g = min(gate, limit), of gpt-oss.
+enum class Act : uint8_t { kSilu, kGelu, kGeluTanh, kRelu, kClampedSwiglu };
 
 // How the rotary frequencies of a longer context are derived from theta^(-2i/dims).
 struct LinearScaling {
@@ -36,12 +38,21 @@ struct YarnScaling {
   bool truncate = true;  // round the correction range to whole dimensions
   bool operator==(const YarnScaling&) const = default;
 };
-using RopeScaling = std::variant<std::monostate, LinearScaling, Llama3Scaling, YarnScaling>;
+// Two sets of divisors of the frequencies (LongRoPE, arXiv 2402.13753): a request whose prompt and answer together are
+// longer than original_ctx uses the long one from its first token on.
+struct LongRopeScaling {
+  std::vector<float> short_factors, long_factors;  // [dims / 2]
+  float short_magnitude = 1, long_magnitude = 1;   // of cos and sin
+  int original_ctx = 4096;
+  bool operator==(const LongRopeScaling&) const = default;
+};
+using RopeScaling = std::variant<std::monostate, LinearScaling, Llama3Scaling, YarnScaling, LongRopeScaling>;
 
 struct Rope {
   float theta = 1e4f;
   int dims = 0;              // rotated elements of a head, the first `dims`
   bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + dims/2)
+  int still_pairs = 0;       // the last pairs of `dims` that are not rotated after all
   RopeScaling scaling;
   bool file_factors = false;  // the file holds divisors of the frequencies (weight "rope_factors")
   bool operator==(const Rope&) const = default;
@@ -62,6 +73,16 @@ struct Gqa {
   float clip = 0;       // q, k, v clamped to +-clip before rotation; 0 = off
   float logit_cap = 0;  // 0 = off
   int window = 0;       // a token sees itself and window - 1 before it; 0 = all
+  int chunk = 0;        // positions are cut in chunks and a token sees its own chunk only; 0 = off
+  bool sinks = false;   // a learned logit per head takes part in the softmax
+  bool norm_after_rope = false;  // q and k are normalised after the rotation
+  bool norm_weights = true;      // false: the norms of q and k only divide by the root mean square
+  bool norm_plus_one = false;    // the file holds the norms' weights - 1
+  bool value_norm = false;       // values are divided by their root mean square, per head
+  bool value_is_key = false;     // no v projection: the k projection, before norm and rotation, is the value
+  bool out_gate = false;         // q holds a query and a gate per head; the output is multiplied by sigmoid(gate)
+  // q is multiplied by 1 + temper_scale * log1p(floor((position + 1) / temper_floor)); 0 = off.
+  float temper_scale = 0, temper_floor = 8192;
   bool operator==(const Gqa&) const = default;
 };
 
@@ -80,17 +101,24 @@ struct Ffn {
   int hidden = 0;
   Act act = Act::kSilu;
   bool gated = true;  // down(act(gate x) * up x), else down(act(up x))
-  bool bias = false;
+  bool bias = false;  // on gate, up and down
+  float limit = 0, alpha = 1;  // of kClampedSwiglu
   bool operator==(const Ffn&) const = default;
 };
 
 struct Router {
   int experts = 0, top_k = 0;
-  enum class Score : uint8_t { kSoftmax, kSigmoid, kSoftmaxOfTopK } score = Score::kSoftmax;
-  bool renormalize = false;     // weights of the chosen are divided by their sum
+  // kSparseMixer: each choice is weighed by a softmax over the experts near it (arXiv 2310.00811); `jitter` says how near.
+  enum class Score : uint8_t { kSoftmax, kSigmoid, kSoftmaxOfTopK, kSparseMixer } score = Score::kSoftmax;
+  float jitter = 0;
+  bool renormalize = false;     // weights of the chosen are divided by their p-norm
+  float norm_p = 1;
   bool logit_bias = false;      // added to the logits
   bool selection_bias = false;  // added to the scores for the choice only
   float scale = 1;              // of the weights, last
+  bool expert_scale = false;    // ... then times a learned factor of each expert
+  std::optional<Norm> norm;     // the router reads the step's source through a norm of its own
+  float logit_scale = 1;        // of the logits, first
   struct Groups {
     int count = 1, keep = 1;
     enum class By : uint8_t { kMax, kTop2Sum } by = By::kMax;
@@ -105,18 +133,27 @@ struct Moe {
   Ffn expert;
   std::optional<Ffn> shared;  // an expert that every token uses, added unscaled
   bool shared_gate = false;   // ... or scaled by sigmoid(shared_gate . x)
+  bool weight_on_input = false;  // an expert computes f(weight * x) instead of weight * f(x)
   bool operator==(const Moe&) const = default;
+};
+
+// Branches that read the same stream and whose outputs are added before they join it.
+struct Branch;
+struct Parallel {
+  std::vector<Branch> branches;
+  bool operator==(const Parallel&) const;
 };
 
 // One residual step: x += scale * post(op(pre(src))).
 struct Branch {
   enum class Src : uint8_t { kStream, kLayerInput } src = Src::kStream;
   Norm pre;
-  std::variant<Gqa, Mla, Ffn, Moe> op;
+  std::variant<Gqa, Mla, Ffn, Moe, Parallel> op;
   std::optional<Norm> post;
   float scale = 1;
   bool operator==(const Branch&) const = default;
 };
+inline bool Parallel::operator==(const Parallel&) const = default;
 using Layer = std::vector<Branch>;
 
 struct Stack {
@@ -129,6 +166,8 @@ struct Desc {
   int dim = 0, vocab = 0, max_ctx = 0;
   bool tied = false;  // the head is the embedding
   float embed_scale = 1, logit_scale = 1, logit_cap = 0;
+  bool head_bias = false;
+  bool layer_scale = false;  // the stream is multiplied by a learned number after each layer
   Stack decoder;
 };
 

@@ -21,7 +21,9 @@ double Short(float value) {
   return number;
 }
 
-Json ToJson(const Norm& n) { return {{"kind", Word(n.kind)}, {"eps", Short(n.eps)}, {"bias", n.bias}}; }
+Json ToJson(const Norm& n) {
+  return {{"kind", Word(n.kind)}, {"eps", Short(n.eps)}, {"bias", n.bias}, {"plus_one", n.plus_one}};
+}
 
 struct ScalingToJson {
   Json operator()(std::monostate) const { return nullptr; }
@@ -42,6 +44,14 @@ struct ScalingToJson {
             {"original_context", s.original_ctx},
             {"truncate", s.truncate}};
   }
+  Json operator()(const LongRopeScaling& s) const {
+    return {{"type", "longrope"},
+            {"short_factors", s.short_factors},
+            {"long_factors", s.long_factors},
+            {"short_magnitude", Short(s.short_magnitude)},
+            {"long_magnitude", Short(s.long_magnitude)},
+            {"original_context", s.original_ctx}};
+  }
 };
 
 Json ToJson(const Rope& r) {
@@ -49,6 +59,7 @@ Json ToJson(const Rope& r) {
           {"dims", r.dims},
           {"interleaved", r.interleaved},
           {"scaling", std::visit(ScalingToJson{}, r.scaling)},
+          {"still_pairs", r.still_pairs},
           {"factors_in_file", r.file_factors}};
 }
 
@@ -66,7 +77,16 @@ Json ToJson(const Gqa& a) {
           {"out_bias", a.out_bias},
           {"clip", Short(a.clip)},
           {"logit_cap", Short(a.logit_cap)},
-          {"window", a.window}};
+          {"window", a.window},
+          {"chunk", a.chunk},
+          {"sinks", a.sinks},
+          {"norm_after_rope", a.norm_after_rope},
+          {"norm_weights", a.norm_weights},
+          {"value_norm", a.value_norm},
+          {"value_is_key", a.value_is_key},
+          {"out_gate", a.out_gate},
+          {"temper_scale", Short(a.temper_scale)},
+          {"temper_floor", Short(a.temper_floor)}};
 }
 
 Json ToJson(const Mla& a) {
@@ -82,7 +102,9 @@ Json ToJson(const Ffn& f) {
           {"hidden", f.hidden},
           {"activation", Word(f.act)},
           {"gated", f.gated},
-          {"bias", f.bias}};
+          {"bias", f.bias},
+          {"limit", Short(f.limit)},
+          {"alpha", Short(f.alpha)}};
 }
 
 Json ToJson(const Router& r) {
@@ -91,7 +113,10 @@ Json ToJson(const Router& r) {
   return {{"experts", r.experts},       {"top_k", r.top_k},
           {"score", Word(r.score)},     {"renormalize", r.renormalize},
           {"logit_bias", r.logit_bias}, {"selection_bias", r.selection_bias},
-          {"scale", Short(r.scale)},    {"groups", groups}};
+          {"scale", Short(r.scale)},    {"groups", groups},
+          {"jitter", Short(r.jitter)},  {"norm_p", Short(r.norm_p)},
+          {"expert_scale", r.expert_scale},
+          {"norm", r.norm ? ToJson(*r.norm) : Json()}};
 }
 
 Json ToJson(const Moe& m) {
@@ -99,7 +124,15 @@ Json ToJson(const Moe& m) {
           {"router", ToJson(m.router)},
           {"expert", ToJson(m.expert)},
           {"shared", m.shared ? ToJson(*m.shared) : Json()},
-          {"shared_gate", m.shared_gate}};
+          {"shared_gate", m.shared_gate},
+          {"weight_on_input", m.weight_on_input}};
+}
+
+Json ToJson(const Branch& b);
+Json ToJson(const Parallel& p) {
+  Json branches = Json::array();
+  for (const Branch& branch : p.branches) branches.push_back(ToJson(branch));
+  return {{"kind", "parallel"}, {"branches", branches}};
 }
 
 Json ToJson(const Branch& b) {
@@ -145,6 +178,8 @@ Json DescribeJson(const Described& described, const WeightMap* weights) {
           {"vocabulary", d.vocab},
           {"context", d.max_ctx},
           {"tied", d.tied},
+          {"head_bias", d.head_bias},
+          {"layer_scale", d.layer_scale},
           {"embed_scale", Short(d.embed_scale)},
           {"logit_scale", Short(d.logit_scale)},
           {"logit_cap", Short(d.logit_cap)},

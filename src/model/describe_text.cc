@@ -37,6 +37,9 @@ struct ScalingText {
   std::string operator()(const YarnScaling& s) const {
     return fmt::format(", YaRN x{:g} from {} tokens", s.factor, s.original_ctx);
   }
+  std::string operator()(const LongRopeScaling& s) const {
+    return fmt::format(", LongRoPE from {} tokens", s.original_ctx);
+  }
 };
 
 std::string Text(const Rope& rope) {
@@ -54,6 +57,10 @@ std::string Text(const Gqa& a) {
   if (a.clip > 0) text += fmt::format("; clipped to {:g}", a.clip);
   if (a.logit_cap > 0) text += fmt::format("; scores capped at {:g}", a.logit_cap);
   if (a.window > 0) text += fmt::format("; window of {} tokens", a.window);
+  if (a.chunk > 0) text += fmt::format("; chunks of {} tokens", a.chunk);
+  if (a.sinks) text += "; a sink per head";
+  if (a.out_gate) text += "; output behind a gate";
+  if (a.value_is_key) text += "; values are keys";
   return text;
 }
 
@@ -66,6 +73,8 @@ std::string Text(const Mla& a) {
 std::string Text(const Ffn& f) {
   return fmt::format("{} wide, {}{}", f.hidden, Word(f.act), f.gated ? " gated" : "");
 }
+
+std::string Text(const Parallel& p) { return fmt::format("{} branches added before they join", p.branches.size()); }
 
 std::string Text(const Moe& m) {
   const Router& r = m.router;
@@ -85,7 +94,19 @@ struct PartName {
   const char* operator()(const Mla&) const { return "  attention"; }
   const char* operator()(const Ffn&) const { return "  feed-forward"; }
   const char* operator()(const Moe&) const { return "  experts"; }
+  const char* operator()(const Parallel&) const { return "  side by side"; }
 };
+
+std::string BranchText(const Branch& branch) {
+  std::string step = std::visit([](const auto& op) { return Text(op); }, branch.op);
+  if (branch.src == Branch::Src::kLayerInput) step += "; reads the layer's input";
+  if (branch.post) step += "; normalised after";
+  if (branch.scale != 1) step += fmt::format("; scaled by {:g}", branch.scale);
+  std::string text = Row(std::visit(PartName{}, branch.op), step);
+  if (const auto* parallel = std::get_if<Parallel>(&branch.op))
+    for (const Branch& part : parallel->branches) text += BranchText(part);
+  return text;
+}
 
 std::string LayersText(const Stack& stack) {
   std::string text;
@@ -93,13 +114,7 @@ std::string LayersText(const Stack& stack) {
     const bool one = run.first == run.last;
     text +=
         one ? fmt::format("layer {}\n", run.first) : fmt::format("layers {} to {}\n", run.first, run.last);
-    for (const Branch& branch : *run.layer) {
-      std::string step = std::visit([](const auto& op) { return Text(op); }, branch.op);
-      if (branch.src == Branch::Src::kLayerInput) step += "; reads the layer's input";
-      if (branch.post) step += "; normalised after";
-      if (branch.scale != 1) step += fmt::format("; scaled by {:g}", branch.scale);
-      text += Row(std::visit(PartName{}, branch.op), step);
-    }
+    for (const Branch& branch : *run.layer) text += BranchText(branch);
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/family.h"
+#include "model/view_rows.h"
 
 namespace sluice::model {
 namespace {
@@ -18,14 +19,17 @@ class Builder {
   Status Build(Model* model) {
     SLUICE_CHECK_OK(Matrix("embed", &model->embed));
     if (!desc_.tied) SLUICE_CHECK_OK(Matrix("head", &model->head));
+    if (desc_.head_bias) SLUICE_CHECK_OK(Vector("head.bias", &model->head_bias));
     SLUICE_CHECK_OK(Norms("final_norm", desc_.decoder.final_norm, &model->final_norm));
     Optional("rope_factors", &model->rope_factors);
     const auto& layers = desc_.decoder.layers;
     model->layers.resize(layers.size());
+    if (desc_.layer_scale) model->layer_scales.resize(layers.size());
     for (layer_ = 0; layer_ < static_cast<int>(layers.size()); ++layer_) {
       auto& branches = model->layers[layer_];
       branches.resize(layers[layer_].size());
       for (size_t b = 0; b < branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
+      if (desc_.layer_scale) SLUICE_CHECK_OK(Vector("layer_scale", &model->layer_scales[layer_]));
     }
     return {};
   }
@@ -34,8 +38,7 @@ class Builder {
 
  private:
   Status BuildBranch(const Branch& branch, BranchWeights* out) {
-    static constexpr const char* kPrefix[] = {"attn", "attn", "ffn", "moe"};
-    const std::string prefix = kPrefix[branch.op.index()];
+    const std::string prefix = CanonicalPart(branch);
     SLUICE_CHECK_OK(Norms(prefix + ".norm", branch.pre, &out->pre));
     if (branch.post) SLUICE_CHECK_OK(Norms(prefix + ".post_norm", *branch.post, &out->post));
     return std::visit([&](const auto& op) { return BuildOp(op, out); }, branch.op);
@@ -45,18 +48,20 @@ class Builder {
     auto& w = out->op.emplace<GqaWeights>();
     SLUICE_CHECK_OK(Matrix("attn.q", &w.q));
     SLUICE_CHECK_OK(Matrix("attn.k", &w.k));
-    SLUICE_CHECK_OK(Matrix("attn.v", &w.v));
+    if (!gqa.value_is_key) SLUICE_CHECK_OK(Matrix("attn.v", &w.v));
     SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
     if (gqa.qkv_bias) {
       SLUICE_CHECK_OK(Vector("attn.q.bias", &w.q_bias));
       SLUICE_CHECK_OK(Vector("attn.k.bias", &w.k_bias));
-      SLUICE_CHECK_OK(Vector("attn.v.bias", &w.v_bias));
+      if (!gqa.value_is_key) SLUICE_CHECK_OK(Vector("attn.v.bias", &w.v_bias));
     }
     if (gqa.out_bias) SLUICE_CHECK_OK(Vector("attn.o.bias", &w.o_bias));
-    if (gqa.qk_norm != Gqa::QkNorm::kNone) {
-      SLUICE_CHECK_OK(Vector("attn.q_norm", &w.q_norm));
-      SLUICE_CHECK_OK(Vector("attn.k_norm", &w.k_norm));
+    if (gqa.qk_norm != Gqa::QkNorm::kNone && gqa.norm_weights) {
+      const float add = gqa.norm_plus_one ? 1.0f : 0.0f;
+      SLUICE_CHECK_OK(Vector("attn.q_norm", &w.q_norm, add));
+      SLUICE_CHECK_OK(Vector("attn.k_norm", &w.k_norm, add));
     }
+    if (gqa.sinks) SLUICE_CHECK_OK(Vector("attn.sinks", &w.sinks));
     return {};
   }
 
@@ -106,6 +111,8 @@ class Builder {
     packer_.Matrix(MatrixSource::Whole(*router), Precision::kF32, &w.router);
     if (moe.router.logit_bias) SLUICE_CHECK_OK(Vector("moe.router.bias", &w.router_bias));
     if (moe.router.selection_bias) SLUICE_CHECK_OK(Vector("moe.selection_bias", &w.selection_bias));
+    if (moe.router.expert_scale) SLUICE_CHECK_OK(Vector("moe.expert_scale", &w.expert_scale));
+    if (moe.router.norm) SLUICE_CHECK_OK(Norms("moe.router_norm", *moe.router.norm, &w.router_norm));
     w.experts.resize(moe.router.experts);
     for (int e = 0; e < moe.router.experts; ++e)
       SLUICE_CHECK_OK(BuildFfn("moe.expert", moe.expert, e, &w.experts[e]));
@@ -114,6 +121,13 @@ class Builder {
       SLUICE_TRY(const WeightView* gate, weights_.Get("moe.shared_gate", layer_));
       packer_.Matrix(MatrixSource::Whole(*gate), Precision::kF32, &w.shared_gate);
     }
+    return {};
+  }
+
+  Status BuildOp(const Parallel& parallel, BranchWeights* out) {
+    auto& w = out->op.emplace<ParallelWeights>();
+    w.branches.resize(parallel.branches.size());
+    for (size_t b = 0; b < w.branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(parallel.branches[b], &w.branches[b]));
     return {};
   }
 
@@ -127,7 +141,10 @@ class Builder {
     }
     packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down), native_,
                    &out->gate, &out->up, &out->down);
-    return {};
+    if (!ffn.bias) return {};
+    if (ffn.gated) SLUICE_CHECK_OK(ExpertVector(prefix + ".gate.bias", expert, &out->gate_bias));
+    SLUICE_CHECK_OK(ExpertVector(prefix + ".up.bias", expert, &out->up_bias));
+    return ExpertVector(prefix + ".down.bias", expert, &out->down_bias);
   }
 
   Status Matrix(const std::string& name, PackedMatrix* out) {
@@ -136,8 +153,14 @@ class Builder {
     return {};
   }
 
-  Status Vector(const std::string& name, const float** out) {
+  Status Vector(const std::string& name, const float** out, float add = 0) {
     SLUICE_TRY(const WeightView* view, weights_.Get(name, LayerOf(name)));
+    packer_.Vector(*view, out, add);
+    return {};
+  }
+
+  Status ExpertVector(const std::string& name, int expert, const float** out) {
+    SLUICE_TRY(const WeightView* view, weights_.Get(name, layer_, expert));
     packer_.Vector(*view, out);
     return {};
   }
@@ -147,13 +170,14 @@ class Builder {
   }
 
   Status Norms(const std::string& name, const Norm& norm, NormWeights* out) {
-    SLUICE_CHECK_OK(Vector(name, &out->weight));
+    if (norm.kind == Norm::Kind::kNone) return {};
+    SLUICE_CHECK_OK(Vector(name, &out->weight, norm.plus_one ? 1.0f : 0.0f));
     return norm.bias ? Vector(name + ".bias", &out->bias) : Status{};
   }
 
   // Weights of the whole model have no dot before their role, or are the final norm's.
   int LayerOf(const std::string& name) const {
-    const bool global = name == "embed" || name == "head" || name == "rope_factors" || name.starts_with("final_norm");
+    const bool global = name == "embed" || name.starts_with("head") || name == "rope_factors" || name.starts_with("final_norm");
     return global ? WeightMap::kNone : layer_;
   }
 

@@ -22,6 +22,7 @@ struct GqaWeights {
   PackedMatrix q, k, v, o;
   const float *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *o_bias = nullptr;
   const float *q_norm = nullptr, *k_norm = nullptr;
+  const float* sinks = nullptr;  // [heads]
 };
 
 struct MlaWeights {
@@ -35,19 +36,25 @@ struct MlaWeights {
 
 struct FfnWeights {
   PackedMatrix gate, up, down;  // gate is empty where the FFN is not gated
+  const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
 };
 
 struct MoeWeights {
   PackedMatrix router;  // F32
-  const float *router_bias = nullptr, *selection_bias = nullptr;
+  NormWeights router_norm;
+  const float *router_bias = nullptr, *selection_bias = nullptr, *expert_scale = nullptr;
   std::vector<FfnWeights> experts;
   FfnWeights shared;         // empty where there is none
   PackedMatrix shared_gate;  // F32 [1, dim]
 };
 
+struct BranchWeights;
+struct ParallelWeights {
+  std::vector<BranchWeights> branches;
+};
 struct BranchWeights {
   NormWeights pre, post;
-  std::variant<GqaWeights, MlaWeights, FfnWeights, MoeWeights> op;
+  std::variant<GqaWeights, MlaWeights, FfnWeights, MoeWeights, ParallelWeights> op;
 };
 
 struct ModelOptions {
@@ -60,8 +67,10 @@ struct Model {
   Desc desc;
   bool exact = false;
   PackedMatrix embed, head;  // the same matrix where the head is tied
+  const float* head_bias = nullptr;
   NormWeights final_norm;
   std::vector<std::vector<BranchWeights>> layers;  // [layer][branch], as desc.decoder.layers
+  std::vector<const float*> layer_scales;  // [layers], or empty
   const float* rope_factors = nullptr;             // [dims/2], null: none
   Arena arena;
 

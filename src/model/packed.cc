@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/blocks.h"
+#include "model/view_rows.h"
 
 namespace sluice::model {
 namespace {
@@ -13,14 +14,6 @@ using kernels::kPanelRows;
 
 constexpr int64_t kExpertAlignment = 4096;
 constexpr int64_t kSliceBytes = 1 << 20;  // of packed output per unit of parallel work
-
-float DecodeElement(const WeightView& view, int64_t stored_row, int64_t stored_col) {
-  const int block = Info(view.dtype).block_size;
-  float values[256];
-  const int64_t first = stored_col / block * block;
-  kernels::DecodeRow(view.dtype, view.Row(stored_row) + *RowBytes(view.dtype, first), block, values);
-  return values[stored_col - first];
-}
 
 bool NativeForm(const MatrixSource& source, Precision precision) {
   const kernels::PanelFormat* format = kernels::FindPanelFormat(source.view->dtype);
@@ -41,9 +34,10 @@ DType TargetType(const MatrixSource& source, Precision precision) {
 // Packs panels of a matrix whose rows stand in the file as they are.
 void PackStoredRows(const MatrixSource& s, DType dtype, int64_t panel, std::byte* out) {
   kernels::PanelRows rows;
+  std::vector<std::byte> joined[kPanelRows];
   for (int64_t i = 0; i < kPanelRows && panel * kPanelRows + i < s.rows; ++i) {
     const int64_t r = s.first_row + panel * kPanelRows + i;
-    rows.row[i] = s.view->Row(r);
+    rows.row[i] = StoredRow(*s.view, r, joined[i]);
     if (s.view->block_scale != nullptr) rows.scale[i] = s.view->block_scale + r / 128 * s.view->scale_stride;
   }
   kernels::PackPanel(dtype, rows, s.cols, out);
@@ -67,33 +61,36 @@ void PackFloatRows(const float* values, int64_t rows_left, int64_t cols, DType d
   kernels::PackPanel(dtype, rows, cols, out);
 }
 
-// All elements of the source as floats, [rows][cols], for rows [first, first + n).
+// Rows [first, first + n) of the source as floats, [n][cols]. Where the matrix stands on its side in the file, whole
+// stored rows are decoded and spread: n should then be all rows.
 std::vector<float> DecodeSource(const MatrixSource& s, int64_t first, int64_t n) {
+  const WeightView& view = *s.view;
   std::vector<float> values(static_cast<size_t>(n * s.cols));
-  if (!s.transpose) {
-    for (int64_t r = 0; r < n; ++r) DecodeViewRow(*s.view, s.first_row + first + r, values.data() + r * s.cols);
+  if (!s.transpose && !view.transposed) {
+    for (int64_t r = 0; r < n; ++r) DecodeStoredRow(view, s.first_row + first + r, values.data() + r * s.cols);
     return values;
   }
-  std::vector<float> line(static_cast<size_t>(s.view->cols));
+  std::vector<float> stored(static_cast<size_t>(StoredCols(view)));
+  if (!view.transposed) {  // element (r, c) of the source is (first_row + c, r) in the file
+    for (int64_t c = 0; c < s.cols; ++c) {
+      DecodeStoredRow(view, s.first_row + c, stored.data());
+      for (int64_t r = 0; r < n; ++r) values[static_cast<size_t>(r * s.cols + c)] = stored[static_cast<size_t>(first + r)];
+    }
+    return values;
+  }
+  // A transposed view, wanted upright: element (r, c) is (c, first_column + row * column_step) in the file.
   for (int64_t c = 0; c < s.cols; ++c) {
-    DecodeViewRow(*s.view, s.first_row + c, line.data());
-    for (int64_t r = 0; r < n; ++r) values[static_cast<size_t>(r * s.cols + c)] = line[static_cast<size_t>(first + r)];
+    DecodeStoredRow(view, c, stored.data());
+    for (int64_t r = 0; r < n; ++r)
+      values[static_cast<size_t>(r * s.cols + c)] =
+          stored[static_cast<size_t>(view.first_column + (s.first_row + first + r) * view.column_step)];
   }
   return values;
 }
 
-}  // namespace
+bool OnItsSide(const MatrixSource& s) { return s.transpose || s.view->transposed; }
 
-void DecodeViewRow(const WeightView& view, int64_t r, float* out) {
-  if (view.transposed) {
-    for (int64_t c = 0; c < view.cols; ++c) out[c] = DecodeElement(view, c, r);
-    return;
-  }
-  kernels::DecodeRow(view.dtype, view.Row(r), view.cols, out);
-  if (view.block_scale == nullptr) return;
-  const float* scale = view.block_scale + r / 128 * view.scale_stride;
-  for (int64_t c = 0; c < view.cols; ++c) out[c] *= scale[c / 128];
-}
+}  // namespace
 
 int64_t Packer::Place(int64_t bytes, int64_t alignment) {
   const int64_t at = RoundUp(size_, alignment);
@@ -131,8 +128,8 @@ void Packer::Expert(const MatrixSource* gate, const MatrixSource& up, const Matr
   matrices_.push_back({down, down_out, Place(down_out->bytes(), 64)});
 }
 
-void Packer::Vector(const WeightView& view, const float** out) {
-  vectors_.push_back({&view, out, Place(view.rows * view.cols * 4, 64)});
+void Packer::Vector(const WeightView& view, const float** out, float add) {
+  vectors_.push_back({&view, out, Place(view.rows * view.cols * 4, 64), add});
 }
 
 std::vector<Packer::Slice> Packer::Slices() const {
@@ -140,7 +137,7 @@ std::vector<Packer::Slice> Packer::Slices() const {
   for (const MatrixJob& job : matrices_) {
     const int64_t panels = job.out->panels();
     // Transposing decodes whole rows of the file: cheapest for the whole matrix at once.
-    const int64_t step = job.source.transpose ? panels : std::max<int64_t>(1, kSliceBytes / job.out->panel_stride);
+    const int64_t step = OnItsSide(job.source) ? panels : std::max<int64_t>(1, kSliceBytes / job.out->panel_stride);
     for (int64_t p = 0; p < panels; p += step) slices.push_back({&job, p, std::min(step, panels - p)});
   }
   return slices;
@@ -151,6 +148,7 @@ Result<Arena> Packer::Pack(ThreadTeam& team, const ProgressFn& progress) {
   for (const VectorJob& job : vectors_) {
     float* out = reinterpret_cast<float*>(arena.data() + job.at);
     for (int64_t r = 0; r < job.view->rows; ++r) DecodeViewRow(*job.view, r, out + r * job.view->cols);
+    for (int64_t i = 0; i < job.view->rows * job.view->cols; ++i) out[i] += job.add;
     *job.out = out;
   }
   for (MatrixJob& job : matrices_) job.out->data = arena.data() + job.at;
@@ -164,7 +162,7 @@ Result<Arena> Packer::Pack(ThreadTeam& team, const ProgressFn& progress) {
       const auto& [job, first, n] = slices[i];
       const MatrixSource& s = job->source;
       std::byte* out = const_cast<std::byte*>(job->out->data);
-      const bool as_stored = job->out->dtype == s.view->dtype && !s.transpose && !s.view->transposed;
+      const bool as_stored = job->out->dtype == s.view->dtype && !OnItsSide(s);
       std::vector<float> values;
       if (!as_stored)
         values = DecodeSource(s, first * kPanelRows, std::min(n * kPanelRows, s.rows - first * kPanelRows));

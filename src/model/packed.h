@@ -53,8 +53,8 @@ class Packer {
   // Gate and up of one expert, panel by panel, then down; the three contiguous and aligned to 4 KiB. `gate` may be null.
   void Expert(const MatrixSource* gate, const MatrixSource& up, const MatrixSource& down, Precision precision,
               PackedMatrix* gate_out, PackedMatrix* up_out, PackedMatrix* down_out);
-  // A vector (norm weights, biases) as floats.
-  void Vector(const WeightView& view, const float** out);
+  // A vector (norm weights, biases) as floats, `add` added to each.
+  void Vector(const WeightView& view, const float** out, float add = 0);
 
   Result<Arena> Pack(ThreadTeam& team, const ProgressFn& progress);
 
@@ -68,6 +68,7 @@ class Packer {
     const WeightView* view;
     const float** out;
     int64_t at;
+    float add;
   };
   struct Slice {  // a unit of parallel work: some panels of a matrix
     const MatrixJob* job;
@@ -81,8 +82,5 @@ class Packer {
   std::vector<VectorJob> vectors_;
   int64_t size_ = 0;
 };
-
-// Row r of a view as floats, block scales applied. `out` has view.cols elements.
-void DecodeViewRow(const WeightView& view, int64_t r, float* out);
 
 }  // namespace sluice::model

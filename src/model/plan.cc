@@ -3,25 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "model/rope.h"
 
 namespace sluice::model {
 namespace {
-
-kernels::Activation ActivationOf(Act act) {
-  switch (act) {
-    case Act::kSilu:
-      return kernels::Activation::kSilu;
-    case Act::kGelu:
-      return kernels::Activation::kGelu;
-    case Act::kGeluTanh:
-      return kernels::Activation::kGeluTanh;
-    case Act::kRelu:
-      break;
-  }
-  return kernels::Activation::kRelu;
-}
 
 class Compiler {
  public:
@@ -38,13 +25,14 @@ class Compiler {
         Add("input", CopyStep{}, 0);
       }
       for (size_t b = 0; b < layers[l].size(); ++b) CompileBranch(layers[l][b], model_.layers[l][b]);
+      if (desc_.layer_scale) Add("scale", ScaleStep{model_.layer_scales[l]}, 0);
     }
     layer_ = -1;
     const ActSet head_acts = Bit(model_.head.activations);
     Add("final_norm", NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm, model_.final_norm,
                                head_acts, true}, 0);
     Use(Buffer::kFinal, desc_.dim, head_acts);
-    Add("head", HeadStep{&model_.head, desc_.logit_scale, desc_.logit_cap}, model_.head.bytes());
+    Add("head", HeadStep{&model_.head, model_.head_bias, desc_.logit_scale, desc_.logit_cap}, model_.head.bytes());
     Use(Buffer::kLogits, desc_.vocab);
     return std::move(plan_);
   }
@@ -54,20 +42,30 @@ class Compiler {
     branch_ = &branch;
     pre_in_ = branch.src == Branch::Src::kLayerInput ? Buffer::kLayerInput : Buffer::kStream;
     std::visit([&](const auto& op) { CompileOp(op, weights); }, branch.op);
-    if (branch.post) Add(prefix_ + ".post_norm", AddNormStep{*branch.post, weights.post, branch.scale}, 0);
+    const bool parallel = std::holds_alternative<Parallel>(branch.op);
+    if (!branch.post && !parallel) return;
+    Add(std::string(CanonicalPart(branch)) + ".post_norm",
+        AddNormStep{parallel ? Buffer::kSum : Buffer::kBranch, joins_, branch.post.value_or(Norm{.kind = Norm::Kind::kNone}),
+                    weights.post, branch.scale}, 0);
   }
 
   void CompileOp(const Gqa& gqa, const BranchWeights& branch_weights) {
     prefix_ = "attn";
     const auto& w = std::get<GqaWeights>(branch_weights.op);
-    PreNorm(branch_weights, Bit(w.q.activations) | Bit(w.k.activations) | Bit(w.v.activations));
-    Project("qkv", Buffer::kNormed,
-            {{&w.q, w.q_bias, Buffer::kQuery}, {&w.k, w.k_bias, Buffer::kKey}, {&w.v, w.v_bias, Buffer::kValue}});
+    std::vector<ProjectStep::Part> parts{{&w.q, w.q_bias, gqa.out_gate ? Buffer::kQueryGate : Buffer::kQuery},
+                                         {&w.k, w.k_bias, Buffer::kKey}};
+    if (!gqa.value_is_key) parts.push_back({&w.v, w.v_bias, Buffer::kValue});
+    Use(Buffer::kQuery, int64_t{gqa.heads} * gqa.head_dim);
+    Use(Buffer::kValue, int64_t{gqa.kv_heads} * gqa.head_dim);
+    ActSet acts = 0;
+    for (const ProjectStep::Part& part : parts) acts |= Bit(part.matrix->activations);
+    PreNorm(branch_weights, acts);
+    Project("qkv", Buffer::kNormed, std::move(parts));
     const int kv = KvLayer({gqa.kv_heads, gqa.head_dim, gqa.head_dim});
     Add("attn.rope", RotateStoreStep{kv, gqa, w.q_norm, w.k_norm, RopeOf(gqa.position)}, 0);
     Use(Buffer::kAttended, int64_t{gqa.heads} * gqa.head_dim);
-    Add("attn.attend", AttendStep{kv, gqa}, 0);
-    Output(w.o, w.o_bias);
+    Add("attn.attend", AttendStep{kv, gqa, w.sinks}, 0);
+    AttentionOutput(w.o, w.o_bias);
   }
 
   void CompileOp(const Mla& mla, const BranchWeights& branch_weights) {
@@ -91,14 +89,14 @@ class Compiler {
     Add("attn.attend", LatentAttendStep{kv, mla}, 0);
     Use(Buffer::kAttended, int64_t{mla.heads} * mla.v_dim);
     Add("attn.v_b", LatentValueStep{mla, &w.v_b}, HeadBytes(w.v_b));
-    Output(w.o, nullptr);
+    AttentionOutput(w.o, nullptr);
   }
 
   void CompileOp(const Ffn& ffn, const BranchWeights& branch_weights) {
     prefix_ = "ffn";
     const auto& w = std::get<FfnWeights>(branch_weights.op);
     PreNorm(branch_weights, Bit(w.up.activations) | Bit(w.gate ? w.gate.activations : w.up.activations));
-    Experts(nullptr, &w, ffn, false);
+    Experts(nullptr, &w, ffn, false, false);
   }
 
   void CompileOp(const Moe& moe, const BranchWeights& branch_weights) {
@@ -110,15 +108,33 @@ class Compiler {
     if (shared) acts |= Bit(shared->up.activations) | Bit(shared->gate.activations);
     PreNorm(branch_weights, acts);
     std::vector<ProjectStep::Part> parts{{&w.router, nullptr, Buffer::kRouterLogits}};
+    if (moe.router.norm) {
+      const ActSet plain = Bit(kernels::ActType::kF32);
+      Use(Buffer::kRouterIn, desc_.dim, plain);
+      Add("moe.router_norm", NormStep{pre_in_, Buffer::kRouterIn, desc_.dim, *moe.router.norm, w.router_norm, plain}, 0);
+      Project("router", Buffer::kRouterIn, std::exchange(parts, {}));
+    }
     if (moe.shared_gate) parts.push_back({&w.shared_gate, nullptr, Buffer::kSharedGate});
-    Project("router", Buffer::kNormed, std::move(parts));
-    Add("moe.route", RouteStep{plan_.moe_layers++, moe.router, w.router_bias, w.selection_bias}, 0);
+    if (!parts.empty()) Project(moe.router.norm ? "shared_gate" : "router", Buffer::kNormed, std::move(parts));
+    Add("moe.route", RouteStep{plan_.moe_layers++, moe.router, w.router_bias, w.selection_bias, w.expert_scale}, 0);
     plan_.max_experts = std::max(plan_.max_experts, moe.router.experts);
     plan_.max_top_k = std::max(plan_.max_top_k, moe.router.top_k);
-    Experts(&w.experts, shared, moe.expert, moe.shared_gate);
+    Experts(&w.experts, shared, moe.expert, moe.shared_gate, moe.weight_on_input);
   }
 
-  void Experts(const std::vector<FfnWeights>* experts, const FfnWeights* shared, const Ffn& ffn, bool shared_gate) {
+  void CompileOp(const Parallel& parallel, const BranchWeights& branch_weights) {
+    const auto& w = std::get<ParallelWeights>(branch_weights.op);
+    const Branch* outer = branch_;
+    Use(Buffer::kSum, desc_.dim);
+    Add("mix.zero", ZeroStep{Buffer::kSum}, 0);
+    joins_ = Buffer::kSum;
+    for (size_t b = 0; b < w.branches.size(); ++b) CompileBranch(parallel.branches[b], w.branches[b]);
+    joins_ = Buffer::kStream;
+    branch_ = outer;
+  }
+
+  void Experts(const std::vector<FfnWeights>* experts, const FfnWeights* shared, const Ffn& ffn, bool shared_gate,
+               bool weight_on_input) {
     ActSet acts = 0;
     int64_t hidden = 0, gate_up_bytes = 0, down_bytes = 0;
     const auto visit = [&](const FfnWeights& e) {
@@ -132,9 +148,9 @@ class Compiler {
     gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
     down_bytes = one.down.bytes();
     Use(Buffer::kHidden, hidden, acts);
-    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ActivationOf(ffn.act)}, gate_up_bytes);
+    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, ffn.limit, ffn.alpha, weight_on_input}, gate_up_bytes);
     if (acts != Bit(kernels::ActType::kF32)) Add(prefix_ + ".quantize", QuantizeHiddenStep{experts, shared}, 0);
-    Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, branch_->scale, ToBranch()}, down_bytes);
+    Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, weight_on_input, branch_->scale, Output()}, down_bytes);
   }
 
   void PreNorm(const BranchWeights& weights, ActSet acts) {
@@ -152,17 +168,19 @@ class Compiler {
     Add(prefix_ + "." + role, ProjectStep{in, std::move(parts)}, bytes);
   }
 
-  // The attention's way back into the stream.
-  void Output(const PackedMatrix& o, const float* bias) {
+  // The attention's way back.
+  void AttentionOutput(const PackedMatrix& o, const float* bias) {
     const ActSet acts = Bit(o.activations);
     Use(Buffer::kAttended, o.cols, acts);
     if (o.activations != kernels::ActType::kF32) Add("attn.quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
-    Add("attn.o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, ToBranch()}, o.bytes());
+    Add("attn.o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, Output()}, o.bytes());
   }
 
-  bool ToBranch() {
-    if (branch_->post) Use(Buffer::kBranch, desc_.dim);
-    return branch_->post.has_value();
+  // Where a branch's output goes: a norm of its own first, or straight to what it joins.
+  Buffer Output() {
+    if (!branch_->post) return joins_;
+    Use(Buffer::kBranch, desc_.dim);
+    return Buffer::kBranch;
   }
 
   int KvLayer(kv::LayerShape shape) {
@@ -179,7 +197,12 @@ class Compiler {
     std::span<const float> factors;
     if (rope->file_factors && model_.rope_factors) factors = {model_.rope_factors, static_cast<size_t>(rope->dims / 2)};
     ropes_.push_back(*rope);
-    plan_.ropes.push_back({RopeFrequencies(*rope, factors), RopeMagnitude(*rope), rope->interleaved});
+    RopeTable table{.usual = {RopeFrequencies(*rope, factors), RopeMagnitude(*rope)}, .interleaved = rope->interleaved};
+    if (const auto* two = std::get_if<LongRopeScaling>(&rope->scaling)) {
+      table.long_request = {RopeFrequencies(*rope, factors, true), RopeMagnitude(*rope, true)};
+      table.original_ctx = two->original_ctx;
+    }
+    plan_.ropes.push_back(std::move(table));
     return static_cast<int>(ropes_.size()) - 1;
   }
 
@@ -204,6 +227,7 @@ class Compiler {
   const Desc& desc_;
   const Branch* branch_ = nullptr;
   Buffer pre_in_ = Buffer::kStream;
+  Buffer joins_ = Buffer::kStream;  // what branches are added to
   std::string prefix_;
   int layer_ = -1;
   std::vector<Rope> ropes_;

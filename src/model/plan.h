@@ -26,7 +26,10 @@ enum class Buffer : uint8_t {
   kLatentQuery,   // [heads * (kv_rank + rope_dim)], queries in latent space
   kLatentOut,     // [heads * kv_rank]
   kAttended,      // [heads * v_dim]
+  kQueryGate,     // [heads][query, gate], as projected where the output has a gate
   kBranch,        // [dim], a branch's output where a norm follows
+  kSum,           // [dim], the sum of parallel branches
+  kRouterIn,      // [dim], where the router has a norm of its own
   kRouterLogits,  // [experts]
   kSharedGate,    // [1]
   kHidden,        // [hidden]
@@ -41,9 +44,19 @@ using ActSet = uint8_t;
 constexpr ActSet Bit(kernels::ActType type) { return static_cast<ActSet>(1u << static_cast<int>(type)); }
 
 struct RopeTable {
-  std::vector<float> inv_freq;  // [pairs]
-  float magnitude = 1;
+  struct Angles {
+    std::vector<float> inv_freq;  // [pairs]
+    float magnitude = 1;          // of cos and sin
+  };
+  Angles usual;
+  Angles long_request;  // for requests longer than original_ctx, if that is not 0
+  int original_ctx = 0;
   bool interleaved = false;
+
+  int64_t pairs() const { return static_cast<int64_t>(usual.inv_freq.size()); }
+  const Angles& For(int64_t longest) const {
+    return original_ctx != 0 && longest > original_ctx ? long_request : usual;
+  }
 };
 
 struct EmbedStep {
@@ -74,17 +87,24 @@ struct ProjectStep {  // out = W in + bias, for matrices that read the same rows
   Buffer in;
   std::vector<Part> parts;
 };
-struct ResidualStep {  // kStream += scale * (W in + bias); or kBranch = W in + bias where a norm follows
+struct ResidualStep {  // out += scale * (W in + bias); or kBranch = W in + bias where a norm follows
   Buffer in;
   const PackedMatrix* matrix;
   const float* bias;
   float scale;
-  bool to_branch;
+  Buffer out;  // kStream, kSum or kBranch
 };
-struct AddNormStep {  // kStream += scale * norm(kBranch)
+struct AddNormStep {  // out += scale * norm(in)
+  Buffer in, out;
   Norm norm;
   NormWeights weights;
   float scale;
+};
+struct ZeroStep {  // buffer = 0, [dim]
+  Buffer buffer;
+};
+struct ScaleStep {  // kStream *= *factor
+  const float* factor;
 };
 struct RotateStoreStep {  // q/k norms, clip, rotation; keys and values into their pages; queries scaled
   int layer;              // of the KV pool
@@ -95,6 +115,7 @@ struct RotateStoreStep {  // q/k norms, clip, rotation; keys and values into the
 struct AttendStep {
   int layer;
   Gqa gqa;
+  const float* sinks;
 };
 struct LatentStoreStep {  // norm and rotation of the compressed row, into its page; rotation of the queries' rope part
   int layer;
@@ -117,12 +138,14 @@ struct LatentValueStep {  // kAttended[h] = v_b[h] kLatentOut[h]
 struct RouteStep {  // choices and weights from kRouterLogits; then tokens grouped by expert
   int moe;          // counts MoE layers
   Router router;
-  const float *logit_bias, *selection_bias;
+  const float *logit_bias, *selection_bias, *expert_scale;
 };
 struct GateUpStep {  // kHidden = act(gate x) * up x, for every chosen expert and the shared one
   const std::vector<FfnWeights>* experts;  // null: a dense FFN, `shared` alone
   const FfnWeights* shared;                // null: none
-  kernels::Activation act;
+  Act act;
+  float limit, alpha;    // of Act::kClampedSwiglu
+  bool weight_on_input;  // of routed experts
 };
 struct QuantizeHiddenStep {  // the activation forms of kHidden that each expert's down reads
   const std::vector<FfnWeights>* experts;
@@ -131,16 +154,18 @@ struct QuantizeHiddenStep {  // the activation forms of kHidden that each expert
 struct DownStep {  // sum over experts in order of weight * down(kHidden), onto kStream or kBranch
   const std::vector<FfnWeights>* experts;
   const FfnWeights* shared;
-  bool shared_gate;  // shared output times sigmoid(kSharedGate)
+  bool shared_gate;      // shared output times sigmoid(kSharedGate)
+  bool weight_on_input;  // the routed outputs are weighed already
   float scale;
-  bool to_branch;
+  Buffer out;  // kStream, kSum or kBranch
 };
 struct HeadStep {  // kLogits = scale * W kFinal, capped
   const PackedMatrix* matrix;
+  const float* bias;  // null: none
   float scale, logit_cap;
 };
 
-using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep,
+using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep, ZeroStep, ScaleStep,
                             RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep, LatentAttendStep,
                             LatentValueStep, RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
 

@@ -43,7 +43,8 @@ double Scaled(const Rope& rope, const YarnScaling& s, int pair, double frequency
 
 }  // namespace
 
-std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors) {
+std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors,
+                                   bool long_request) {
   std::vector<float> frequencies(rope.dims / 2);
   for (int i = 0; i < rope.dims / 2; ++i) {
     double f = std::pow(static_cast<double>(rope.theta), -2.0 * i / rope.dims);
@@ -51,12 +52,17 @@ std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file
     if (const auto* linear = std::get_if<LinearScaling>(&rope.scaling)) f /= linear->factor;
     if (const auto* llama3 = std::get_if<Llama3Scaling>(&rope.scaling)) f = Scaled(*llama3, f);
     if (const auto* yarn = std::get_if<YarnScaling>(&rope.scaling)) f = Scaled(rope, *yarn, i, f);
+    if (const auto* two = std::get_if<LongRopeScaling>(&rope.scaling))
+      f /= (long_request ? two->long_factors : two->short_factors)[i];
+    if (i >= rope.dims / 2 - rope.still_pairs) f = 0;
     frequencies[i] = static_cast<float>(f);
   }
   return frequencies;
 }
 
-float RopeMagnitude(const Rope& rope) {
+float RopeMagnitude(const Rope& rope, bool long_request) {
+  if (const auto* two = std::get_if<LongRopeScaling>(&rope.scaling))
+    return long_request ? two->long_magnitude : two->short_magnitude;
   const auto* yarn = std::get_if<YarnScaling>(&rope.scaling);
   return yarn ? yarn->magnitude : 1;
 }

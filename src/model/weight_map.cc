@@ -6,6 +6,17 @@
 
 namespace sluice::model {
 
+const char* CanonicalPart(const Branch& branch) {
+  struct Part {
+    const char* operator()(const Gqa&) const { return "attn"; }
+    const char* operator()(const Mla&) const { return "attn"; }
+    const char* operator()(const Ffn&) const { return "ffn"; }
+    const char* operator()(const Moe&) const { return "moe"; }
+    const char* operator()(const Parallel&) const { return "mix"; }
+  };
+  return std::visit(Part{}, branch.op);
+}
+
 const WeightView* WeightMap::Find(std::string_view canonical, int layer, int expert) const {
   const auto it = views_.find(canonical);
   if (it == views_.end()) return nullptr;

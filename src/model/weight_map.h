@@ -1,13 +1,13 @@
 // Where a model's weights are. A rule maps a canonical name to a tensor of the checkpoint; resolving the
 // rules gives views of the mapped files, never copies, so that experts can be streamed.
 //
-// Canonical names. Model: embed, final_norm, final_norm.bias, head, rope_factors. Layer L: attn.norm, attn.q,
-// attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a,
+// Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors. Layer L:
+// layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a,
 // attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or attn.k_b [heads * kv_rank, nope] with
 // attn.v_b [heads * v, kv_rank]; ffn.norm, ffn.gate, ffn.up, ffn.down; moe.norm, moe.router (+ .bias),
 // moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with expert E: moe.expert.gate / up /
-// down. A norm after an operator: attn.post_norm, ffn.post_norm, moe.post_norm; biases of norms:
-// attn.norm.bias and so on.
+// down. A norm after an operator: attn.post_norm, ffn.post_norm, moe.post_norm, mix.post_norm; biases of
+// norms: attn.norm.bias and so on. Where there are such: attn.sinks, moe.router_norm, moe.expert_scale.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +33,12 @@ struct WeightView {
   const std::byte* data = nullptr;
   int64_t row_stride = 0;   // bytes between rows
   bool transposed = false;  // stored [cols, rows]; row_stride is then between stored rows
+  // Transposed only: row r is the stored column first_column + r * column_step.
+  int64_t first_column = 0, column_step = 1;
+  // MXFP4 with codes and scales apart (null: blocks as GGUF has them): data holds 16 bytes for each block of 32,
+  // element 2 i in the low half of byte i; here stands one scale byte for each block.
+  const std::byte* split_scale = nullptr;
+  int64_t split_scale_stride = 0;  // bytes between rows
   // F8E4M3 with block scales (null: none): element (r, c) is multiplied by block_scale[(r / 128) *
   // scale_stride + c / 128].
   const float* block_scale = nullptr;
@@ -40,6 +46,9 @@ struct WeightView {
 
   const std::byte* Row(int64_t r) const { return data + r * row_stride; }
 };
+
+// "attn", "ffn", "moe" or "mix": what the canonical names of a branch's weights begin with.
+const char* CanonicalPart(const Branch& branch);
 
 class WeightMap {
  public:

@@ -11,10 +11,12 @@ class Collector {
     Matrix("embed", desc.vocab, dim_);
     NormOf("final_norm", desc.decoder.final_norm, dim_);
     if (!desc.tied) Matrix("head", desc.vocab, dim_);
+    if (desc.head_bias) Vector("head.bias", desc.vocab);
     AddRopeFactors(desc);
     for (const Layer& layer : desc.decoder.layers) {
       ++layer_;
       for (const Branch& branch : layer) Add(branch);
+      if (desc.layer_scale) Vector("layer_scale", 1);
     }
   }
   std::vector<WeightNeed> Take() { return std::move(needs_); }
@@ -29,6 +31,7 @@ class Collector {
         WeightNeed{.canonical = std::move(name), .layer = layer_, .cols = size, .vector = true});
   }
   void NormOf(const std::string& name, const Norm& norm, int64_t size) {
+    if (norm.kind == Norm::Kind::kNone) return;
     Vector(name, size);
     if (norm.bias) Vector(name + ".bias", size);
   }
@@ -45,25 +48,21 @@ class Collector {
   }
 
   void Add(const Branch& branch) {
-    struct PartName {
-      const char* operator()(const Gqa&) const { return "attn"; }
-      const char* operator()(const Mla&) const { return "attn"; }
-      const char* operator()(const Ffn&) const { return "ffn"; }
-      const char* operator()(const Moe&) const { return "moe"; }
-    };
-    const std::string part = std::visit(PartName{}, branch.op);
+    const std::string part = CanonicalPart(branch);
     NormOf(part + ".norm", branch.pre, dim_);
     std::visit([this](const auto& op) { AddOperator(op); }, branch.op);
     if (branch.post) NormOf(part + ".post_norm", *branch.post, dim_);
   }
 
   void AddOperator(const Gqa& a) {
-    const int64_t q = int64_t{a.heads} * a.head_dim, kv = int64_t{a.kv_heads} * a.head_dim;
+    const int64_t attended = int64_t{a.heads} * a.head_dim, kv = int64_t{a.kv_heads} * a.head_dim;
+    const int64_t q = a.out_gate ? 2 * attended : attended;
     const struct {
       const char* name;
       int64_t rows, first;
     } parts[] = {{"attn.q", q, 0}, {"attn.k", kv, q}, {"attn.v", kv, q + kv}};
     for (const auto& part : parts) {
+      if (a.value_is_key && part.first == q + kv) continue;
       WeightNeed& weight = Matrix(part.name, part.rows, dim_);
       weight.fused_rows = q + 2 * kv;
       weight.first_fused_row = part.first;
@@ -72,12 +71,13 @@ class Collector {
       bias.fused_rows = q + 2 * kv;
       bias.first_fused_row = part.first;
     }
-    if (a.qk_norm != Gqa::QkNorm::kNone) {
+    if (a.qk_norm != Gqa::QkNorm::kNone && a.norm_weights) {
       const bool full = a.qk_norm == Gqa::QkNorm::kFullWidth;
-      Vector("attn.q_norm", full ? q : a.head_dim);
+      Vector("attn.q_norm", full ? attended : a.head_dim);
       Vector("attn.k_norm", full ? kv : a.head_dim);
     }
-    Matrix("attn.o", dim_, q);
+    if (a.sinks) Vector("attn.sinks", a.heads);
+    Matrix("attn.o", dim_, attended);
     if (a.out_bias) Vector("attn.o.bias", dim_);
   }
 
@@ -116,9 +116,15 @@ class Collector {
     Matrix("moe.router", m.router.experts, dim_);
     if (m.router.logit_bias) Vector("moe.router.bias", m.router.experts);
     if (m.router.selection_bias) Vector("moe.selection_bias", m.router.experts);
+    if (m.router.expert_scale) Vector("moe.expert_scale", m.router.experts);
+    if (m.router.norm) NormOf("moe.router_norm", *m.router.norm, dim_);
     AddFfn("moe.expert.", m.expert, m.router.experts);
     if (m.shared) AddFfn("moe.shared.", *m.shared, 0);
     if (m.shared_gate) Matrix("moe.shared_gate", 1, dim_);
+  }
+
+  void AddOperator(const Parallel& p) {
+    for (const Branch& branch : p.branches) Add(branch);
   }
 
   const int64_t dim_;

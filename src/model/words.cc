@@ -2,7 +2,17 @@
 
 namespace sluice::model {
 
-const char* Word(Norm::Kind kind) { return kind == Norm::Kind::kRms ? "rms" : "layer"; }
+const char* Word(Norm::Kind kind) {
+  switch (kind) {
+    case Norm::Kind::kRms:
+      return "rms";
+    case Norm::Kind::kLayer:
+      return "layer";
+    case Norm::Kind::kNone:
+      return "none";
+  }
+  return "";
+}
 
 const char* Word(Act act) {
   switch (act) {
@@ -14,6 +24,8 @@ const char* Word(Act act) {
       return "gelu_tanh";
     case Act::kRelu:
       return "relu";
+    case Act::kClampedSwiglu:
+      return "clamped_swiglu";
   }
   return "";
 }
@@ -38,6 +50,8 @@ const char* Word(Router::Score score) {
       return "sigmoid";
     case Router::Score::kSoftmaxOfTopK:
       return "softmax of top-k";
+    case Router::Score::kSparseMixer:
+      return "sparse mixer";
   }
   return "";
 }
