@@ -1,7 +1,12 @@
 #include "cli/conversation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <span>
+
+#include "chat/chat_template.h"
 
 namespace sluice::cli {
 namespace {
@@ -45,10 +50,66 @@ class Continuation final : public Conversation {
   std::vector<TokenId> ids_;
 };
 
+// A model with a template: messages in turn.
+class Turns final : public Conversation {
+ public:
+  Turns(const Tokenizer& tokenizer, chat::ChatTemplate chat_template)
+      : tokenizer_(tokenizer), template_(std::move(chat_template)) {
+    AddName("bos_token", tokenizer.bos());
+    AddName("eos_token", tokenizer.eos());
+  }
+
+  bool IsChat() const override { return true; }
+
+  Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
+    messages_.push_back({{"role", "user"}, {"content", text}});
+    Result<std::vector<TokenId>> prompt = Prompt();
+    while (prompt && static_cast<int64_t>(prompt->size()) > room && messages_.size() > 2) {
+      messages_.erase(0);  // a question and its answer
+      messages_.erase(0);
+      prompt = Prompt();
+    }
+    if (prompt && static_cast<int64_t>(prompt->size()) > room)
+      prompt = Fail(ErrorCode::kUsage,
+                    fmt::format("that has {} tokens, and there is room for {}", prompt->size(), room),
+                    "less text, or a larger --ctx");
+    if (!prompt) messages_.erase(messages_.size() - 1);  // as if it had not been said
+    return prompt;
+  }
+
+  void Answered(const std::string& text, const std::vector<TokenId>&) override {
+    messages_.push_back({{"role", "assistant"}, {"content", text}});
+  }
+
+  void Reset() override { messages_ = Json::array(); }
+
+ private:
+  using Json = nlohmann::ordered_json;
+
+  void AddName(const char* name, std::optional<TokenId> id) {
+    if (id) names_.emplace_back(name, tokenizer_.TokenSpelling(*id));
+  }
+
+  Result<std::vector<TokenId>> Prompt() const {
+    const chat::RenderResult text =
+        template_.Render(messages_, nullptr, {{"add_generation_prompt", true}}, names_, chat::LocalNow());
+    if (!text) return Fail(chat::jinja::ToError(text.error()));
+    return tokenizer_.Encode(*text, {.add_special = false});  // the template wrote BOS where it wants one
+  }
+
+  const Tokenizer& tokenizer_;
+  const chat::ChatTemplate template_;
+  chat::SpecialTokens names_;
+  Json messages_ = Json::array();
+};
+
 }  // namespace
 
 Result<std::unique_ptr<Conversation>> StartConversation(const Tokenizer& tokenizer) {
-  return std::make_unique<Continuation>(tokenizer);
+  if (tokenizer.chat_template().empty()) return std::make_unique<Continuation>(tokenizer);
+  auto compiled = chat::ChatTemplate::Compile(tokenizer.chat_template());
+  if (!compiled) return Fail(chat::jinja::ToError(compiled.error()));
+  return std::make_unique<Turns>(tokenizer, std::move(*compiled));
 }
 
 }  // namespace sluice::cli

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace sluice::kv {
@@ -17,7 +19,14 @@ Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, 
     pool.block_bytes_ += head_bytes * layer.heads;
   }
   pool.blocks_ = blocks;
-  SLUICE_TRY(pool.arena_, Arena::Reserve(pool.block_bytes_ * blocks));
+  constexpr int64_t kMostBlocks = std::numeric_limits<int32_t>::max();
+  int64_t bytes = 0;
+  if (blocks < 1 || blocks > kMostBlocks || __builtin_mul_overflow(pool.block_bytes_, blocks, &bytes))
+    return Fail(ErrorCode::kUsage,
+                fmt::format("a KV cache of {} blocks of {} bytes: between 1 and {} blocks are possible", blocks,
+                            pool.block_bytes_, std::min(kMostBlocks, std::numeric_limits<int64_t>::max() / std::max<int64_t>(1, pool.block_bytes_))),
+                "choose another context (--ctx)");
+  SLUICE_TRY(pool.arena_, Arena::Reserve(bytes));
   pool.free_.resize(static_cast<size_t>(blocks));
   std::iota(pool.free_.rbegin(), pool.free_.rend(), 0);  // the lowest block is taken first
   return pool;

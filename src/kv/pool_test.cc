@@ -44,5 +44,35 @@ TEST(Pool, RefusesWhenFullAndChangesNothing) {
   EXPECT_TRUE(pool->Grow(&b, 64));
 }
 
+TEST(Pool, GivesBlocksBackInTheirOrderAndReusesThem) {
+  auto pool = Pool::Create({{1, 8, 8}}, kernels::KvType::kF32, 4);
+  ASSERT_TRUE(pool);
+  PageTable a, b;
+  ASSERT_TRUE(pool->Grow(&a, 64));
+  ASSERT_TRUE(pool->Grow(&b, 64));
+  const std::vector<int32_t> blocks = a.blocks;
+  pool->Release(&a);
+  EXPECT_EQ(a.length, 0);
+  EXPECT_EQ(a.capacity(), 0);
+  pool->Release(&a);  // nothing to give back
+  EXPECT_EQ(pool->free_blocks(), 2);
+  ASSERT_TRUE(pool->Grow(&a, 33));
+  EXPECT_EQ(a.blocks, blocks);
+}
+
+TEST(Pool, RefusesSizesThatOverflowOrExceedTheMachine) {
+  for (int64_t blocks : {int64_t{0}, int64_t{-5}, int64_t{1} << 31, int64_t{1} << 62}) {
+    const auto pool = Pool::Create({{1, 8, 8}}, kernels::KvType::kF32, blocks);
+    ASSERT_FALSE(pool) << blocks;
+    EXPECT_EQ(pool.error().code, ErrorCode::kUsage);
+  }
+  const auto wide = Pool::Create({{1 << 20, 1 << 20, 1 << 20}}, kernels::KvType::kF32, 1 << 30);
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().code, ErrorCode::kUsage);
+  const auto large = Pool::Create({{1, 1 << 20, 1 << 20}}, kernels::KvType::kF32, 1 << 30);
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code, ErrorCode::kOs);
+}
+
 }  // namespace
 }  // namespace sluice::kv

@@ -9,7 +9,8 @@
 namespace sluice::backend::cpu {
 
 // `scores`: [experts], the router's logits; overwritten. `selection_bias`: [experts] or null. Writes top_k experts, best
-// first, and what multiplies each one's output. Ties go to the lower index. `scratch`: [experts].
+// first, and what multiplies each one's output. Ties go to the lower index; NaN goes last. `scratch`:
+// [2 * experts].
 // Methods: softmax with optional renormalisation (Mixtral, arXiv 2401.04088); limited groups (DeepSeek-V2, arXiv
 // 2405.04434); sigmoid scores with a bias for the choice alone (DeepSeek-V3, arXiv 2412.19437).
 void SelectExperts(const model::Router& router, const kernels::Table& kernels, const float* selection_bias,

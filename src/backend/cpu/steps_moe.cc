@@ -99,7 +99,7 @@ void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int
   if (step.logit_bias != nullptr) c.kernels->axpy(1.0f, step.logit_bias, router.experts, logits);
   int32_t* experts = r.experts.data() + t * router.top_k;
   float* weights = r.weights.data() + t * router.top_k;
-  SelectExperts(router, *c.kernels, step.selection_bias, logits, worker.Floats(router.experts), experts, weights);
+  SelectExperts(router, *c.kernels, step.selection_bias, logits, worker.Floats(2 * router.experts), experts, weights);
   if (c.batch->trace != nullptr) {
     RouterTrace::Layer& layer = c.batch->trace->layers[step.moe];
     std::copy_n(experts, router.top_k, layer.experts.begin() + t * router.top_k);
