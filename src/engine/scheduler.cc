@@ -15,6 +15,7 @@ void Scheduler::Admit() {
   while (!waiting_.empty() && running() < max_batch_tokens_) {
     Sequence& next = *waiting_.front();
     if (!pool_->Grow(&next.pages, next.longest())) return;
+    next.pages.longest = next.longest();
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }

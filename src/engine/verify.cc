@@ -44,7 +44,7 @@ class Runner {
  public:
   static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options, int64_t tokens) {
     SLUICE_TRY(auto backend, backend::CreateCpuBackend(model, team, {options.isa, static_cast<int>(tokens), tokens, options.kv}));
-    return Runner(std::move(backend));
+    return Runner(std::move(backend), tokens);
   }
 
   // Appends tokens to the sequence; logits are wanted for all of them.
@@ -58,13 +58,19 @@ class Runner {
     pages_.length += static_cast<int64_t>(ids.size());
     return {};
   }
-  void Restart() { backend_->pool().Release(&pages_); }
+  void Restart() {
+    backend_->pool().Release(&pages_);
+    pages_.longest = longest_;
+  }
   std::span<const float> Logits(int i) const { return backend_->Logits(i); }
   const model::Plan& plan() const { return backend_->plan(); }
 
  private:
-  explicit Runner(std::unique_ptr<backend::Backend> backend) : backend_(std::move(backend)) {}
+  Runner(std::unique_ptr<backend::Backend> backend, int64_t longest) : backend_(std::move(backend)), longest_(longest) {
+    pages_.longest = longest;
+  }
   std::unique_ptr<backend::Backend> backend_;
+  int64_t longest_;
   kv::PageTable pages_;
 };
 

@@ -44,6 +44,15 @@ float* Worker::Floats(int64_t n) { return reinterpret_cast<float*>(floats_.Get(n
 float* Worker::MoreFloats(int64_t n) { return reinterpret_cast<float*>(more_floats_.Get(n * 4)); }
 std::byte* Worker::Bytes(int64_t n) { return bytes_.Get(n); }
 
+void Join(const Context& c, Buffer out, float scale, const float* x, int64_t t, int64_t first, int64_t n) {
+  float* row = c.buffers->Row(out, t) + first;
+  if (out == Buffer::kBranch) {
+    std::copy_n(x, n, row);
+  } else {
+    c.kernels->axpy(scale, x, n, row);
+  }
+}
+
 void QuantizeRow(const Context& c, Buffer buffer, int64_t row, int64_t width, model::ActSet acts) {
   for (ActType type : {ActType::kQ8x32, ActType::kQ8x256})
     if (acts & model::Bit(type))

@@ -132,6 +132,8 @@ inline void Quantize(const Context& c, kernels::ActType type, const float* x, in
   if (type == kernels::ActType::kQ8x32) c.kernels->quantize_q8x32(x, k, out);
   if (type == kernels::ActType::kQ8x256) c.kernels->quantize_q8x256(x, k, out);
 }
+// The way back of a branch's output, elements [first, first + n) of token t: added, or set where a norm follows.
+void Join(const Context& c, model::Buffer out, float scale, const float* x, int64_t t, int64_t first, int64_t n);
 void QuantizeRow(const Context& c, model::Buffer buffer, int64_t row, int64_t width, model::ActSet acts);
 
 }  // namespace sluice::backend::cpu

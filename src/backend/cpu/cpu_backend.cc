@@ -29,7 +29,7 @@ class CpuBackend final : public Backend {
     routing_.groups.reserve(plan_.max_experts);
     routing_.first_row.resize(plan_.max_experts + 1);
     for (const model::RopeTable& table : plan_.ropes)
-      rope_.emplace_back(table.inv_freq.size() * 2 * options.max_tokens);
+      rope_.emplace_back(table.pairs() * 2 * options.max_tokens);
     context_.plan = &plan_;
     context_.kernels = &kernels::TableFor(options.isa);
     context_.pool = &pool_;

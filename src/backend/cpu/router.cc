@@ -52,12 +52,42 @@ void KeepBestGroups(const model::Router& router, float* choice, float* scores) {
     if (Before(scores, last, g)) std::fill_n(choice + g * size, size, kExcluded);
 }
 
+// Each choice is weighed by a softmax over those of the experts not yet chosen whose score is near the best:
+// (best - s) / max(|s|, best) <= 2 jitter.
+void SparseMix(const model::Router& router, const kernels::Table& kernels, float* scores, float* scratch,
+               int32_t* experts, float* weights) {
+  const int n = router.experts;
+  for (int i = 0; i < router.top_k; ++i) {
+    const int best = NextBest(scores, n, -1);
+    for (int e = 0; e < n; ++e) {
+      const float distance = (scores[best] - scores[e]) / std::max(std::abs(scores[e]), scores[best]);
+      scratch[e] = distance > 2 * router.jitter ? kLowest : scores[e];
+    }
+    kernels.softmax(scratch, n);
+    experts[i] = best;
+    weights[i] = scratch[best];
+    scores[best] = kLowest;
+  }
+}
+
+// Divides by the p-norm.
+void Renormalize(const model::Router& router, float* weights) {
+  float sum = 0;
+  for (int i = 0; i < router.top_k; ++i)
+    sum += router.norm_p == 1 ? weights[i] : std::pow(std::abs(weights[i]), router.norm_p);
+  const float norm = router.norm_p == 1 ? sum : std::pow(sum, 1 / router.norm_p);
+  for (int i = 0; i < router.top_k; ++i) weights[i] /= norm + 1e-20f;
+}
+
 }  // namespace
 
 void SelectExperts(const model::Router& router, const kernels::Table& kernels, const float* selection_bias,
+                   const float* expert_scale,
                    float* scores, float* scratch, int32_t* experts, float* weights) {
   using Score = model::Router::Score;
   const int n = router.experts, k = router.top_k;
+  if (router.logit_scale != 1) kernels.scale(router.logit_scale, n, scores);
+  if (router.score == Score::kSparseMixer) return SparseMix(router, kernels, scores, scratch, experts, weights);
   if (router.score == Score::kSoftmax) kernels.softmax(scores, n);
   if (router.score == Score::kSigmoid) kernels.sigmoid(scores, n, scores);
 
@@ -71,12 +101,8 @@ void SelectExperts(const model::Router& router, const kernels::Table& kernels, c
 
   for (int i = 0; i < k; ++i) weights[i] = scores[experts[i]];
   if (router.score == Score::kSoftmaxOfTopK) kernels.softmax(weights, k);
-  if (router.renormalize) {
-    float sum = 0;
-    for (int i = 0; i < k; ++i) sum += weights[i];
-    for (int i = 0; i < k; ++i) weights[i] /= sum + 1e-20f;
-  }
-  for (int i = 0; i < k; ++i) weights[i] *= router.scale;
+  if (router.renormalize) Renormalize(router, weights);
+  for (int i = 0; i < k; ++i) weights[i] *= expert_scale ? router.scale * expert_scale[experts[i]] : router.scale;
 }
 
 }  // namespace sluice::backend::cpu

@@ -17,6 +17,8 @@ SLUICE_STEP(QuantizeStep);
 SLUICE_STEP(ProjectStep);
 SLUICE_STEP(ResidualStep);
 SLUICE_STEP(AddNormStep);
+SLUICE_STEP(ZeroStep);
+SLUICE_STEP(ScaleStep);
 SLUICE_STEP(HeadStep);
 SLUICE_STEP(RotateStoreStep);
 SLUICE_STEP(AttendStep);

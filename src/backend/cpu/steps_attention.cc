@@ -1,5 +1,6 @@
 // Rotation, storing keys and values, attention: grouped-query and latent (MLA).
 #include <algorithm>
+#include <cmath>
 
 #include "backend/cpu/steps.h"
 #include "base/float16.h"
@@ -36,21 +37,48 @@ void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::b
 
 void Rotate(const Context& c, int rope, int64_t t, float* x) {
   const model::RopeTable& table = c.plan->ropes[rope];
-  const int64_t pairs = static_cast<int64_t>(table.inv_freq.size());
+  const int64_t pairs = table.pairs();
   const float* angles = (*c.rope)[rope].data() + t * 2 * pairs;
   c.kernels->rope(x, angles, angles + pairs, pairs, table.interleaved);
 }
 
 // Norm, clip and rotation of the heads of one token, in place.
 void PrepareHeads(const Context& c, const model::RotateStoreStep& step, int64_t t, float* x, int heads, const float* norm) {
-  const int64_t dim = step.gqa.head_dim;
+  const model::Gqa& gqa = step.gqa;
+  const int64_t dim = gqa.head_dim;
   using QkNorm = model::Gqa::QkNorm;
-  if (step.gqa.qk_norm == QkNorm::kFullWidth) c.kernels->rms_norm(x, norm, step.gqa.qk_norm_eps, heads * dim, x);
-  if (step.gqa.clip != 0) c.kernels->clamp(step.gqa.clip, heads * dim, x);
+  if (gqa.qk_norm == QkNorm::kFullWidth) c.kernels->rms_norm(x, norm, gqa.qk_norm_eps, heads * dim, x);
+  if (gqa.clip != 0) c.kernels->clamp(gqa.clip, heads * dim, x);
+  const bool per_head = gqa.qk_norm == QkNorm::kPerHead;
   for (int h = 0; h < heads; ++h) {
     float* head = x + h * dim;
-    if (step.gqa.qk_norm == QkNorm::kPerHead) c.kernels->rms_norm(head, norm, step.gqa.qk_norm_eps, dim, head);
+    if (per_head && !gqa.norm_after_rope) c.kernels->rms_norm(head, norm, gqa.qk_norm_eps, dim, head);
     if (step.rope >= 0) Rotate(c, step.rope, t, head);
+    if (per_head && gqa.norm_after_rope) c.kernels->rms_norm(head, norm, gqa.qk_norm_eps, dim, head);
+  }
+}
+
+// What queries are multiplied by: the scale of the scores, and what grows with the position.
+float QueryScale(const model::Gqa& gqa, int64_t position) {
+  if (gqa.temper_scale == 0) return gqa.scale;
+  const float steps = std::floor(static_cast<float>(position + 1) / gqa.temper_floor);
+  return gqa.scale * (1 + gqa.temper_scale * std::log1p(steps));
+}
+
+// kQuery from rows that hold a query and a gate for each head.
+void TakeQueries(const Context& c, const model::Gqa& gqa, int64_t t) {
+  const float* both = c.buffers->Row(Buffer::kQueryGate, t);
+  float* q = c.buffers->Row(Buffer::kQuery, t);
+  for (int h = 0; h < gqa.heads; ++h) std::copy_n(both + int64_t{2} * h * gqa.head_dim, gqa.head_dim, q + int64_t{h} * gqa.head_dim);
+}
+
+// The output of heads [first, first + n), times the sigmoid of their gates.
+void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t t, int first, int n, float* out) {
+  const int64_t dim = gqa.head_dim;
+  float* gate = worker.Floats(dim);
+  for (int h = 0; h < n; ++h) {
+    c.kernels->sigmoid(c.buffers->Row(Buffer::kQueryGate, t) + (2 * (first + h) + 1) * dim, dim, gate);
+    for (int64_t i = 0; i < dim; ++i) out[h * dim + i] *= gate[i];
   }
 }
 
@@ -70,10 +98,14 @@ void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worke
   float* q = c.buffers->Row(Buffer::kQuery, t);
   float* k = c.buffers->Row(Buffer::kKey, t);
   float* v = c.buffers->Row(Buffer::kValue, t);
+  if (gqa.out_gate) TakeQueries(c, gqa, t);
+  if (gqa.value_is_key) std::copy_n(k, gqa.kv_heads * dim, v);
   PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
   PrepareHeads(c, step, t, k, gqa.kv_heads, step.k_norm);
-  c.kernels->scale(gqa.scale, gqa.heads * dim, q);
+  c.kernels->scale(QueryScale(gqa, c.batch->tokens[t].position), gqa.heads * dim, q);
   if (gqa.clip != 0) c.kernels->clamp(gqa.clip, gqa.kv_heads * dim, v);
+  for (int h = 0; h < gqa.kv_heads && gqa.value_norm; ++h)
+    c.kernels->rms_norm(v + h * dim, nullptr, gqa.qk_norm_eps, dim, v + h * dim);
   const Slot slot = SlotOf(c, c.batch->tokens[t]);
   for (int h = 0; h < gqa.kv_heads; ++h) {
     StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, kPageTokens);
@@ -93,7 +125,8 @@ void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, in
 
   kernels::AttendArgs args;
   args.end = token.position + 1;
-  args.begin = gqa.window == 0 ? 0 : std::max<int64_t>(0, args.end - gqa.window);
+  if (gqa.window != 0) args.begin = std::max<int64_t>(0, args.end - gqa.window);
+  if (gqa.chunk != 0) args.begin = token.position / gqa.chunk * gqa.chunk;
   const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
   TakePages(&worker.key_pages, table, first, last, [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
   TakePages(&worker.value_pages, table, first, last, [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
@@ -103,8 +136,10 @@ void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, in
   args.k_pages = worker.key_pages.data();
   args.v_pages = worker.value_pages.data();
   args.logit_cap = gqa.logit_cap;
+  args.sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
   args.out = c.buffers->Row(Buffer::kAttended, t) + head * group * gqa.head_dim;
   (c.pool->type() == KvType::kF32 ? c.kernels->attend_f32 : c.kernels->attend_f16)(args);
+  if (gqa.out_gate) ApplyGates(c, worker, gqa, t, head * group, group, args.out);
 }
 
 int64_t TileCount(const model::LatentStoreStep&, const Context& c) { return c.tokens(); }

@@ -12,10 +12,13 @@ using model::Buffer;
 namespace {
 
 void Normalize(const Context& c, const model::Norm& norm, const model::NormWeights& w, const float* in, int64_t n, float* out) {
-  if (norm.kind == model::Norm::Kind::kRms) {
-    c.kernels->rms_norm(in, w.weight, norm.eps, n, out);
-  } else {
-    c.kernels->layer_norm(in, w.weight, w.bias, norm.eps, n, out);
+  switch (norm.kind) {
+    case model::Norm::Kind::kRms:
+      return c.kernels->rms_norm(in, w.weight, norm.eps, n, out);
+    case model::Norm::Kind::kLayer:
+      return c.kernels->layer_norm(in, w.weight, w.bias, norm.eps, n, out);
+    case model::Norm::Kind::kNone:
+      std::copy_n(in, n, out);
   }
 }
 
@@ -35,8 +38,8 @@ void RunTile(const model::EmbedStep& step, const Context& c, Worker&, int64_t t)
                           token.id % kPanelRows, row);
   if (step.scale != 1) c.kernels->scale(step.scale, step.table->cols, row);
   for (size_t r = 0; r < c.plan->ropes.size(); ++r) {
-    const model::RopeTable& table = c.plan->ropes[r];
-    const int64_t pairs = static_cast<int64_t>(table.inv_freq.size());
+    const int64_t pairs = c.plan->ropes[r].pairs();
+    const model::RopeTable::Angles& table = c.plan->ropes[r].For(c.batch->sequences[token.sequence]->longest);
     float* angles = (*c.rope)[r].data() + t * 2 * pairs;
     for (int64_t i = 0; i < pairs; ++i) {
       const double angle = static_cast<double>(token.position) * table.inv_freq[i];
@@ -113,11 +116,7 @@ void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, 
   for (int64_t t = 0; t < c.tokens(); ++t) {
     float* y = product + t * width;
     if (step.bias != nullptr) c.kernels->axpy(1.0f, step.bias + row0, rows, y);
-    if (step.to_branch) {
-      std::copy_n(y, rows, c.buffers->Row(Buffer::kBranch, t) + row0);
-    } else {
-      c.kernels->axpy(step.scale, y, rows, c.buffers->Row(Buffer::kStream, t) + row0);
-    }
+    Join(c, step.out, step.scale, y, t, row0, rows);
   }
 }
 
@@ -125,8 +124,18 @@ int64_t TileCount(const model::AddNormStep&, const Context& c) { return c.tokens
 void RunTile(const model::AddNormStep& step, const Context& c, Worker& worker, int64_t t) {
   const int64_t width = c.plan->width[static_cast<int>(Buffer::kStream)];
   float* normed = worker.Floats(width);
-  Normalize(c, step.norm, step.weights, c.buffers->Row(Buffer::kBranch, t), width, normed);
-  c.kernels->axpy(step.scale, normed, width, c.buffers->Row(Buffer::kStream, t));
+  Normalize(c, step.norm, step.weights, c.buffers->Row(step.in, t), width, normed);
+  c.kernels->axpy(step.scale, normed, width, c.buffers->Row(step.out, t));
+}
+
+int64_t TileCount(const model::ZeroStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::ZeroStep& step, const Context& c, Worker&, int64_t t) {
+  std::fill_n(c.buffers->Row(step.buffer, t), c.plan->width[static_cast<int>(step.buffer)], 0.0f);
+}
+
+int64_t TileCount(const model::ScaleStep&, const Context& c) { return c.tokens(); }
+void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t) {
+  c.kernels->scale(*step.factor, c.plan->width[static_cast<int>(Buffer::kStream)], c.buffers->Row(Buffer::kStream, t));
 }
 
 int64_t TileCount(const model::HeadStep& step, const Context& c) {
@@ -143,6 +152,7 @@ void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int6
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
   for (int64_t t = 0; t < n; ++t) {
     float* logits = c.buffers->Row(Buffer::kLogits, t) + row0;
+    if (step.bias != nullptr) c.kernels->axpy(1.0f, step.bias + row0, rows, logits);
     if (step.scale != 1) c.kernels->scale(step.scale, rows, logits);
     if (step.logit_cap != 0)
       for (int64_t i = 0; i < rows; ++i) logits[i] = step.logit_cap * kernels::Tanh(logits[i] / step.logit_cap);

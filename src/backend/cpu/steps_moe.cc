@@ -66,27 +66,54 @@ void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, kernels:
   for (int32_t i = 0; i < g.count; ++i) worker.x[i] = c.buffers->ActRow(Buffer::kNormed, type, TokenOf(c, g, i));
 }
 
+kernels::Activation ActivationOf(model::Act act) {
+  switch (act) {
+    case model::Act::kGelu:
+      return kernels::Activation::kGelu;
+    case model::Act::kGeluTanh:
+      return kernels::Activation::kGeluTanh;
+    case model::Act::kRelu:
+      return kernels::Activation::kRelu;
+    case model::Act::kSilu:
+    case model::Act::kClampedSwiglu:  // a kernel of its own
+      break;
+  }
+  return kernels::Activation::kSilu;
+}
+
+// hidden = act(gate) * up for one token and `rows` outputs.
+void Activate(const model::GateUpStep& step, const Context& c, const float* gate, const float* up, int64_t rows,
+              float* hidden) {
+  if (step.act == model::Act::kClampedSwiglu) {
+    c.kernels->glu_clamped(gate, up, step.limit, step.alpha, rows, hidden);
+  } else if (gate != nullptr) {
+    c.kernels->glu(ActivationOf(step.act), gate, up, rows, hidden);
+  } else {
+    c.kernels->glu(ActivationOf(step.act), up, nullptr, rows, hidden);
+  }
+}
+
 void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worker, const ExpertGroup& g,
                   const FfnWeights& w, int64_t first, int64_t last) {
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, w.up.rows) - row0;
   const int64_t width = (last - first) * kPanelRows;
   float* up = worker.Floats(g.count * width);
   float* gate = worker.MoreFloats(g.count * width);
-  const auto product = [&](const model::PackedMatrix& m, float* out) {
+  const auto product = [&](const model::PackedMatrix& m, const float* bias, float* out) {
     TakeTokens(c, worker, g, m.activations);
     MatmulPanels(c, worker, m, first, last, g.count,
                  [&](int64_t t, int64_t row) { return out + t * width + row - row0; });
-  };
-  product(w.up, up);
-  if (w.gate) product(w.gate, gate);
-  for (int32_t i = 0; i < g.count; ++i) {
-    float* hidden = c.buffers->Row(Buffer::kHidden, g.first + i) + row0;
-    if (w.gate) {
-      c.kernels->glu(step.act, gate + i * width, up + i * width, rows, hidden);
-    } else {
-      c.kernels->glu(step.act, up + i * width, nullptr, rows, hidden);
+    for (int32_t i = 0; i < g.count; ++i) {
+      if (step.weight_on_input && g.expert != kShared)
+        c.kernels->scale(c.routing->row_weight[g.first + i], rows, out + i * width);
+      if (bias != nullptr) c.kernels->axpy(1.0f, bias + row0, rows, out + i * width);
     }
-  }
+  };
+  product(w.up, w.up_bias, up);
+  if (w.gate) product(w.gate, w.gate_bias, gate);
+  for (int32_t i = 0; i < g.count; ++i)
+    Activate(step, c, w.gate ? gate + i * width : nullptr, up + i * width, rows,
+             c.buffers->Row(Buffer::kHidden, g.first + i) + row0);
 }
 
 }  // namespace
@@ -99,7 +126,7 @@ void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int
   if (step.logit_bias != nullptr) c.kernels->axpy(1.0f, step.logit_bias, router.experts, logits);
   int32_t* experts = r.experts.data() + t * router.top_k;
   float* weights = r.weights.data() + t * router.top_k;
-  SelectExperts(router, *c.kernels, step.selection_bias, logits, worker.Floats(2 * router.experts), experts, weights);
+  SelectExperts(router, *c.kernels, step.selection_bias, step.expert_scale, logits, worker.Floats(2 * router.experts), experts, weights);
   if (c.batch->trace != nullptr) {
     RouterTrace::Layer& layer = c.batch->trace->layers[step.moe];
     std::copy_n(experts, router.top_k, layer.experts.begin() + t * router.top_k);
@@ -161,18 +188,15 @@ void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int6
                  [&](int64_t t, int64_t row) { return product + t * width + row - row0; });
     for (int32_t i = 0; i < g.count; ++i) {
       const int32_t t = TokenOf(c, g, i);
+      if (w.down_bias != nullptr) c.kernels->axpy(1.0f, w.down_bias + row0, rows, product + i * width);
       float weight = 1;
-      if (g.expert != kShared) weight = c.routing->row_weight[g.first + i];
-      else if (step.shared_gate) weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
+      if (g.expert != kShared && !step.weight_on_input) weight = c.routing->row_weight[g.first + i];
+      if (g.expert == kShared && step.shared_gate) weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
       c.kernels->axpy(weight, product + i * width, rows, sum + t * width);
     }
   });
   for (int64_t t = 0; t < c.tokens(); ++t) {
-    if (step.to_branch) {
-      std::copy_n(sum + t * width, rows, c.buffers->Row(Buffer::kBranch, t) + row0);
-    } else {
-      c.kernels->axpy(step.scale, sum + t * width, rows, c.buffers->Row(Buffer::kStream, t) + row0);
-    }
+    Join(c, step.out, step.scale, sum + t * width, t, row0, rows);
   }
 }
 
