@@ -147,15 +147,15 @@ void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int
                IntegerBlock* out) {
   if (layout.bits == 0)
     return ReadRawBlock(layout.dtype(), panel + (index * kPanelRows + row) * layout.block_bytes(), out);
-  const int groups = layout.block() / 32, group_bytes = 64 * layout.bits;
+  const int groups = layout.block() / 32;
   for (int g = 0; g < groups; ++g)
-    LoadCodes(panel + (index * groups + g) * group_bytes, layout.bits, row,
+    LoadCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row,
               reinterpret_cast<uint8_t*>(out->code + 32 * g));
   MapCodes(layout.dtype(), layout.block(), out->code);
 
   uint8_t fields[24];
   uint8_t* to = fields;
-  const std::byte* from = panel + layout.FieldsAt(k, index);
+  const std::byte* from = panel + layout.FieldsAt(index);
   for (const PanelField& f : layout.field) {
     std::memcpy(to, from + row * f.size, f.size);
     to += f.size;

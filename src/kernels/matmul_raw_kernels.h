@@ -30,8 +30,9 @@ struct ProductUnpacked {
     for (int p = 0; p < kParts; ++p) {
       for (int t = 0; t < kTokens; ++t)
         acc[p][t] = block == 0 ? F{} : Lanes::LoadF32(y[t] + p * Lanes::kRows);
-      Superblock<Unpacked, kTokens>(superblock, superblock + offsetof(RawSuperblock, scale), p * Lanes::kRows,
-                                    x, block, at, acc[p]);
+      Superblock<Unpacked, kTokens>(superblock + p * Lanes::kRows * 4,
+                                    superblock + offsetof(RawSuperblock, scale), p * Lanes::kRows, x, block,
+                                    at, acc[p]);
     }
     StoreRows<kTokens>(acc, y);
   }

@@ -39,8 +39,8 @@ void PackBlock(const PanelLayout& layout, const std::byte* block, int64_t k, int
   ReadPackedCodes(layout.dtype(), block, codes);
   const int groups = layout.block() / 32;
   for (int g = 0; g < groups; ++g)
-    StoreCodes(panel + (index * groups + g) * 64 * layout.bits, layout.bits, row, codes + 32 * g);
-  std::byte* to = panel + layout.FieldsAt(k, index);
+    StoreCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row, codes + 32 * g);
+  std::byte* to = panel + layout.FieldsAt(index);
   for (const PanelField& f : layout.field) {
     std::memcpy(to + row * f.size, block + f.offset, f.size);
     to += kPanelRows * f.size;

@@ -46,7 +46,7 @@ void ForEachPlane(int bits, Visit visit) {
 
 int64_t PanelLayout::bytes(int64_t k) const {
   if (bits == 0) return ActLayout::Align(k / block() * kPanelRows * block_bytes());
-  return ActLayout::Align(FieldsAt(k, k / block()));
+  return CodesAt(k, k / 32);
 }
 
 const PanelLayout* FindPanelLayout(DType dtype) {

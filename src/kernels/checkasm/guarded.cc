@@ -9,6 +9,8 @@
 
 namespace sluice::kernels::checkasm {
 
+constexpr int64_t kHuge = 32 << 20;  // from here on, huge pages are asked for
+
 Guarded::Guarded(int64_t bytes) : size_(bytes) {
   const int64_t page = sysconf(_SC_PAGESIZE), inside = (bytes + page - 1) / page * page;
   mapped_ = inside + 2 * page;
@@ -18,6 +20,7 @@ Guarded::Guarded(int64_t bytes) : size_(bytes) {
     std::perror("guarded memory");
     std::abort();
   }
+  if (bytes >= kHuge) madvise(base, static_cast<size_t>(mapped_), MADV_HUGEPAGE);
   base_ = static_cast<std::byte*>(base);
   data_ = base_ + page + inside - bytes;
   Poison();
