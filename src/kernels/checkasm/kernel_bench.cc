@@ -3,6 +3,7 @@
 // the machine gives: the measured read bandwidth, and the measured peak of 8-bit dot products.
 #include <fmt/format.h>
 #include <immintrin.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +11,8 @@
 #include <cstring>
 #include <ctime>
 #include <functional>
+#include <memory>
+#include <span>
 #include <thread>
 
 #include "kernels/checkasm/operands.h"
@@ -18,6 +21,7 @@ namespace sluice::kernels::checkasm {
 namespace {
 
 constexpr int64_t kK = 2048;
+constexpr size_t kHugePage = 2 << 20;
 constexpr int kRounds = 15;
 
 struct Options {
@@ -53,10 +57,10 @@ double Time(int threads, const std::function<void(int)>& work) {
   return best;
 }
 
-double ReadBandwidth(const Guarded& memory, int threads) {
-  const int64_t words = memory.size() / 16;
+double ReadBandwidth(std::span<std::byte> memory, int threads) {
+  const int64_t words = static_cast<int64_t>(memory.size()) / 16;
   const double seconds = Time(threads, [&](int t) {
-    const auto* p = memory.as<__m128i>();
+    const auto* p = reinterpret_cast<const __m128i*>(memory.data());
     __m128i sum[4] = {};
     for (int64_t i = words * t / threads / 4 * 4; i < words * (t + 1) / threads / 4 * 4; i += 4)
       for (int j = 0; j < 4; ++j) sum[j] = _mm_xor_si128(sum[j], _mm_load_si128(p + i + j));
@@ -90,12 +94,14 @@ struct Machine {
   double bandwidth, peak;
 };
 
-void BenchType(DType type, Isa isa, const Guarded& memory, const Machine& machine, const Options& options) {
+void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& machine,
+               const Options& options) {
   std::mt19937 random(1);
   const auto panel = MakePanel(type, kK, Fill::kRandom, random);
-  const int64_t panels = memory.size() / panel->size();
+  const int64_t panel_bytes = PanelBytes(type, kK);
+  const int64_t panels = static_cast<int64_t>(memory.size()) / panel_bytes;
   for (int64_t i = 0; i < panels; ++i)
-    std::memcpy(memory.data() + i * panel->size(), panel->data(), static_cast<size_t>(panel->size()));
+    std::memcpy(memory.data() + i * panel_bytes, panel->data(), static_cast<size_t>(panel_bytes));
   const auto x = MakeActivations(FindPanelFormat(type)->activations, MakeValues(kK, Values::kNormal, random));
   const MatmulFn matmul = TableFor(isa).Matmul(type);
   for (int n : options.tokens) {
@@ -108,9 +114,9 @@ void BenchType(DType type, Isa isa, const Guarded& memory, const Machine& machin
       std::vector<float*> out;
       for (int i = 0; i < n; ++i) out.push_back(y.data() + i * kPanelRows);
       for (int64_t p = used * t / options.threads; p < used * (t + 1) / options.threads; ++p)
-        matmul(memory.data() + p * panel->size(), kK, in.data(), n, out.data());
+        matmul(memory.data() + p * panel_bytes, kK, in.data(), n, out.data());
     });
-    const double bytes = static_cast<double>(used * panel->size()) / seconds;
+    const double bytes = static_cast<double>(used * panel_bytes) / seconds;
     const double ops = 2.0 * static_cast<double>(used * kPanelRows * kK) * n / seconds;
     fmt::print("{:8} {:7} n {:3}  {:7.2f} GB/s {:5.1f} %  {:8.1f} Gop/s {:5.1f} %\n", sluice::Name(type),
                kernels::Name(isa), n, bytes / 1e9, 100 * bytes / machine.bandwidth, ops / 1e9,
@@ -135,9 +141,13 @@ int Main(int argc, char** argv) {
     if (flag == "--tier") options.tier = value;
     if (flag == "--n") options.tokens = ParseList(value);
     if (flag == "--threads") options.threads = std::max(1, std::atoi(value.c_str()));
-    if (flag == "--mib") options.mib = std::max(1, std::atoi(value.c_str()));
+    if (flag == "--mib") options.mib = std::max(2, std::atoi(value.c_str()) / 2 * 2);
   }
-  const Guarded memory(options.mib << 20);
+  const size_t bytes = static_cast<size_t>(options.mib) << 20;
+  const std::unique_ptr<void, decltype(&std::free)> owner(std::aligned_alloc(kHugePage, bytes), &std::free);
+  const std::span memory(static_cast<std::byte*>(owner.get()), bytes);
+  madvise(memory.data(), bytes, MADV_HUGEPAGE);
+  std::memset(memory.data(), 1, bytes);
   const Machine machine{ReadBandwidth(memory, options.threads), PeakOps(options.threads)};
   fmt::print("{} threads, k {}: reads {:.1f} GB/s, 8-bit products {:.0f} Gop/s\n", options.threads, kK,
              machine.bandwidth / 1e9, machine.peak / 1e9);
