@@ -28,7 +28,7 @@ void AddBits(uint32_t bits, int weight, uint8_t* codes) {
   for (int j = 0; j < 32; ++j) codes[j] = static_cast<uint8_t>(codes[j] + (bits >> j & 1) * weight);
 }
 
-// Q2_K and Q3_K: 32 bytes hold the two-bit codes of 128 elements.
+// Q2_K, Q3_K and TQ2_0: 32 bytes hold the two-bit codes of 128 elements.
 void SplitPairs(const uint8_t* q, uint8_t* codes) {
   for (int i = 0; i < 256; ++i) codes[i] = q[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
 }
@@ -63,6 +63,8 @@ void MapCodes(DType dtype, int n, int8_t* codes) {
       return map([](uint8_t c) { return c - 128; });
     case DType::kQ4_0:
       return map([](uint8_t c) { return c - 8; });
+    case DType::kTQ2_0:
+      return map([](uint8_t c) { return c - 1; });
     case DType::kQ5_0:
       return map([](uint8_t c) { return c - 16; });
     case DType::kQ3_K:
@@ -123,6 +125,10 @@ void ReadScales(DType dtype, const uint8_t* fields, IntegerBlock* out) {
       out->d = half(4);
       return;
     }
+    case DType::kTQ2_0:
+      each([](int) { return 1; }, none);
+      out->d = half(0);
+      return;
     default:
       out->d = half(0);
   }
@@ -185,6 +191,8 @@ void ReadPackedCodes(DType dtype, const std::byte* block, uint8_t* codes) {
       return AddBits(View<Q5_1>(block).high.value(), 16, codes);
     case DType::kQ2_K:
       return SplitPairs(View<Q2_K>(block).q, codes);
+    case DType::kTQ2_0:
+      return SplitPairs(View<TQ2_0>(block).q, codes);
     case DType::kQ3_K:
       SplitPairs(View<Q3_K>(block).q, codes);
       return AddColumns(View<Q3_K>(block).high, 4, codes);

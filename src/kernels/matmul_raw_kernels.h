@@ -63,7 +63,6 @@ void FillRaw(Table& table) {
   table.matmul[static_cast<size_t>(DType::kIQ1_S)] = MatmulRaw<DType::kIQ1_S>;
   table.matmul[static_cast<size_t>(DType::kIQ1_M)] = MatmulRaw<DType::kIQ1_M>;
   table.matmul[static_cast<size_t>(DType::kTQ1_0)] = MatmulRaw<DType::kTQ1_0>;
-  table.matmul[static_cast<size_t>(DType::kTQ2_0)] = MatmulRaw<DType::kTQ2_0>;
 }
 
 }  // namespace

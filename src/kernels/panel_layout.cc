@@ -27,7 +27,7 @@ constexpr PanelLayout kLayouts[] = {
     {{DType::kIQ1_S, ActType::kQ8x256, 256}, 0, {}},
     {{DType::kIQ1_M, ActType::kQ8x256, 256}, 0, {}},
     {{DType::kTQ1_0, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kTQ2_0, ActType::kQ8x256, 256}, 0, {}},
+    {{DType::kTQ2_0, ActType::kQ8x256, 256}, 2, {{64, 2}}},
 };
 
 // Calls visit(first byte of the plane, width, bit of the code that the plane starts with).

@@ -10,7 +10,7 @@
 // consecutive quads q per vector, the first in the lowest bits. So a vector, shifted and masked, is sixteen
 // rows times four consecutive k.
 //
-// Raw types (codebooks, ternary). A panel is [k / 256][16] blocks as they stand in the file.
+// Raw types (codebooks, TQ1_0). A panel is [k / 256][16] blocks as they stand in the file.
 #pragma once
 
 #include <cstddef>
