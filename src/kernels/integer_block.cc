@@ -30,21 +30,25 @@ void AddBits(uint32_t bits, int weight, uint8_t* codes) {
 
 // Q2_K, Q3_K and TQ2_0: 32 bytes hold the two-bit codes of 128 elements.
 void SplitPairs(const uint8_t* q, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i) codes[i] = q[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
+  for (int g = 0; g < 8; ++g)
+    for (int l = 0; l < 32; ++l) codes[32 * g + l] = q[g / 4 * 32 + l] >> g % 4 * 2 & 3;
 }
 
 // Q3_K and Q5_K: bit g of high[l] belongs to element 32 g + l.
 void AddColumns(const uint8_t* high, int weight, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i)
-    codes[i] = static_cast<uint8_t>(codes[i] + (high[i % 32] >> i / 32 & 1) * weight);
+  for (int g = 0; g < 8; ++g)
+    for (int l = 0; l < 32; ++l)
+      codes[32 * g + l] = static_cast<uint8_t>(codes[32 * g + l] + (high[l] >> g & 1) * weight);
 }
 
 void ReadQ6(const Q6_K& b, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i) {
-    const int half = i / 128, part = i % 128 / 32, l = i % 32;
-    const int low = b.low[half * 64 + part % 2 * 32 + l] >> part / 2 * 4 & 15;
-    const int high = b.high[half * 32 + l] >> part * 2 & 3;
-    codes[i] = static_cast<uint8_t>(low | high << 4);
+  for (int g = 0; g < 8; ++g) {
+    const int half = g / 4, part = g % 4;
+    for (int l = 0; l < 32; ++l) {
+      const int low = b.low[half * 64 + part % 2 * 32 + l] >> part / 2 * 4 & 15;
+      const int high = b.high[half * 32 + l] >> part * 2 & 3;
+      codes[32 * g + l] = static_cast<uint8_t>(low | high << 4);
+    }
   }
 }
 
