@@ -46,7 +46,7 @@ class Backend {
 
   virtual int max_tokens() const = 0;  // of a batch
   virtual kv::Pool& pool() = 0;
-  // Refuses more than max_tokens, and ids outside the vocabulary.
+  // Refuses more than max_tokens, and ids outside the vocabulary. An empty batch does nothing.
   virtual Status Forward(const Batch& batch) = 0;
   // Of the i-th token with `output` in the last batch: [vocab].
   virtual std::span<const float> Logits(int i) const = 0;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "chat/chat_template.h"
+#include "server/chat_prompt.h"
 
 namespace sluice::cli {
 namespace {
@@ -53,28 +53,25 @@ class Continuation final : public Conversation {
 // A model with a template: messages in turn.
 class Turns final : public Conversation {
  public:
-  Turns(const Tokenizer& tokenizer, chat::ChatTemplate chat_template)
-      : tokenizer_(tokenizer), template_(std::move(chat_template)) {
-    AddName("bos_token", tokenizer.bos());
-    AddName("eos_token", tokenizer.eos());
-  }
+  Turns(const Tokenizer& tokenizer, server::ChatPrompt prompt)
+      : tokenizer_(tokenizer), prompt_(std::move(prompt)) {}
 
   bool IsChat() const override { return true; }
 
   Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
     messages_.push_back({{"role", "user"}, {"content", text}});
-    Result<std::vector<TokenId>> prompt = Prompt();
-    while (prompt && static_cast<int64_t>(prompt->size()) > room && messages_.size() > 2) {
+    Result<std::vector<TokenId>> ids = Encode();
+    while (ids && static_cast<int64_t>(ids->size()) > room && messages_.size() > 2) {
       messages_.erase(0);  // a question and its answer
       messages_.erase(0);
-      prompt = Prompt();
+      ids = Encode();
     }
-    if (prompt && static_cast<int64_t>(prompt->size()) > room)
-      prompt = Fail(ErrorCode::kUsage,
-                    fmt::format("that has {} tokens, and there is room for {}", prompt->size(), room),
-                    "less text, or a larger --ctx");
-    if (!prompt) messages_.erase(messages_.size() - 1);  // as if it had not been said
-    return prompt;
+    if (ids && static_cast<int64_t>(ids->size()) > room)
+      ids = Fail(ErrorCode::kUsage,
+                 fmt::format("that has {} tokens, and there is room for {}", ids->size(), room),
+                 "less text, or a larger --ctx");
+    if (!ids) messages_.erase(messages_.size() - 1);  // as if it had not been said
+    return ids;
   }
 
   void Answered(const std::string& text, const std::vector<TokenId>&) override {
@@ -86,20 +83,14 @@ class Turns final : public Conversation {
  private:
   using Json = nlohmann::ordered_json;
 
-  void AddName(const char* name, std::optional<TokenId> id) {
-    if (id) names_.emplace_back(name, tokenizer_.TokenSpelling(*id));
-  }
-
-  Result<std::vector<TokenId>> Prompt() const {
-    const chat::RenderResult text =
-        template_.Render(messages_, nullptr, {{"add_generation_prompt", true}}, names_, chat::LocalNow());
-    if (!text) return Fail(chat::jinja::ToError(text.error()));
-    return tokenizer_.Encode(*text, {.add_special = false});  // the template wrote BOS where it wants one
+  Result<std::vector<TokenId>> Encode() const {
+    auto ids = prompt_.Encode(tokenizer_, {messages_, nullptr, {{"add_generation_prompt", true}}});
+    if (!ids) return Fail(ErrorCode::kBadFile, ids.error().message);
+    return std::move(*ids);
   }
 
   const Tokenizer& tokenizer_;
-  const chat::ChatTemplate template_;
-  chat::SpecialTokens names_;
+  const server::ChatPrompt prompt_;
   Json messages_ = Json::array();
 };
 
@@ -107,9 +98,8 @@ class Turns final : public Conversation {
 
 Result<std::unique_ptr<Conversation>> StartConversation(const Tokenizer& tokenizer) {
   if (tokenizer.chat_template().empty()) return std::make_unique<Continuation>(tokenizer);
-  auto compiled = chat::ChatTemplate::Compile(tokenizer.chat_template());
-  if (!compiled) return Fail(chat::jinja::ToError(compiled.error()));
-  return std::make_unique<Turns>(tokenizer, std::move(*compiled));
+  SLUICE_TRY(server::ChatPrompt prompt, server::ChatPrompt::For(tokenizer));
+  return std::make_unique<Turns>(tokenizer, std::move(prompt));
 }
 
 }  // namespace sluice::cli

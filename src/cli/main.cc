@@ -13,6 +13,7 @@ namespace {
 void AddVerbs(CLI::App& app, Action& action) {
   AddRun(app, action);
   AddDemo(app, action);
+  AddServe(app, action);
   AddDescribe(app, action);
   AddVerify(app, action);
   AddTokenize(app, action);

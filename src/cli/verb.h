@@ -48,6 +48,7 @@ class Verb {
 
 void AddRun(CLI::App& program, Action& action);
 void AddDemo(CLI::App& program, Action& action);
+void AddServe(CLI::App& program, Action& action);
 void AddDescribe(CLI::App& program, Action& action);
 void AddSynth(CLI::App& program, Action& action);
 void AddVerify(CLI::App& program, Action& action);

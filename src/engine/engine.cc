@@ -42,9 +42,10 @@ class EngineImpl final : public Engine {
   Result<RequestId> Submit(Request request, EventFn on_event) override {
     SLUICE_CHECK_OK(Check(&request));
     const std::lock_guard lock(mutex_);
-    if (static_cast<int>(inbox_.size()) + stats_.running + stats_.waiting >= options_.max_queue)
+    if (open_ >= options_.max_queue)
       return Fail(ErrorCode::kTryLater, fmt::format("{} requests are waiting or running, the most this server takes", options_.max_queue),
                   "try again later");
+    ++open_;
     const RequestId id = ++last_id_;
     Sampler sampler(request.sampling, request.prompt);
     std::vector<int32_t> tokens = request.prompt;
@@ -64,7 +65,9 @@ class EngineImpl final : public Engine {
   int context() const override { return options_.context; }
   EngineStats stats() const override {
     const std::lock_guard lock(mutex_);
-    return stats_;
+    EngineStats stats = stats_;
+    stats.waiting = open_ - stats.running;
+    return stats;
   }
   std::vector<std::vector<int64_t>> expert_tokens() const override {
     const std::lock_guard lock(mutex_);
@@ -90,19 +93,17 @@ class EngineImpl final : public Engine {
     return {};
   }
 
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
   void Loop() {
     while (TakeWork()) {
-      EndCancelled();
+      End(Finish::kCancelled, {});
       const std::vector<Chunk> chunks = scheduler_.Schedule();
+      CountRunning();
       if (!chunks.empty()) RunStep(chunks);
-      const std::lock_guard lock(mutex_);
-      stats_.running = static_cast<int>(scheduler_.running());
-      stats_.waiting = static_cast<int>(scheduler_.waiting());
     }
-    scheduler_.Remove([](Sequence& s) {
-      s.on_event({.token = {}, .finish = Finish::kCancelled, .error = {}});
-      return true;
-    });
+    scheduler_.ForEach([](Sequence& s) { s.ended = true; });
+    End(Finish::kCancelled, {});
   }
 
   // Moves new requests and cancellations to the scheduler; sleeps while there is nothing to do. False: stop.
@@ -112,16 +113,30 @@ class EngineImpl final : public Engine {
     for (auto& sequence : inbox_) scheduler_.Add(std::move(sequence));
     inbox_.clear();
     for (RequestId id : cancelled_)
-      if (Sequence* s = scheduler_.Find(id)) s->cancelled = true;
+      if (Sequence* s = scheduler_.Find(id)) s->ended = true;
     cancelled_.clear();
     return !stopping_;
   }
 
-  void EndCancelled() {
-    scheduler_.Remove([](Sequence& s) {
-      if (s.cancelled) s.on_event({.token = {}, .finish = Finish::kCancelled, .error = {}});
-      return s.cancelled;
-    });
+  void CountRunning() {
+    const std::lock_guard lock(mutex_);
+    stats_.running = static_cast<int>(scheduler_.running());
+  }
+
+  // Takes out what has ended. Blocks and places in the queue are free before a caller hears of the end: who asks again
+  // at once finds room.
+  Sequences TakeEnded() {
+    Sequences ended = scheduler_.Remove([](const Sequence& s) { return s.ended; });
+    if (ended.empty()) return ended;
+    const std::lock_guard lock(mutex_);
+    open_ -= static_cast<int>(ended.size());
+    stats_.running = static_cast<int>(scheduler_.running());
+    return ended;
+  }
+
+  // Tells the callers of what has ended without a token.
+  void End(Finish finish, const Error& error) {
+    for (const auto& s : TakeEnded()) s->on_event({.token = {}, .finish = finish, .error = error});
   }
 
   void RunStep(const std::vector<Chunk>& chunks) {
@@ -138,48 +153,60 @@ class EngineImpl final : public Engine {
       tables_.push_back(&s.pages);
     }
     const Status status = backend_->Forward({tokens_, tables_, &trace_});
-    if (!status) return FailAll(chunks, status.error());
+    if (!status) {
+      for (const Chunk& chunk : chunks) chunk.sequence->ended = true;
+      return End(Finish::kError, status.error());
+    }
     Commit(chunks);
     Account(chunks, std::chrono::duration<double>(Clock::now() - start).count());
+    const Sequences ended = TakeEnded();  // alive until their callers have heard
+    for (const auto& [sequence, event] : events_) sequence->on_event(event);
   }
 
-  // Samples for every chunk that reached its sequence's end, and tells the callers.
+  // Samples for every chunk that reached its sequence's end.
   void Commit(const std::vector<Chunk>& chunks) {
     int output = 0;
+    events_.clear();
     for (const Chunk& chunk : chunks) {
       Sequence& s = *chunk.sequence;
       const bool last = chunk.last();
       s.pages.length += chunk.count;
-      if (!last) continue;
-      Event event;
-      event.token = s.sampler.Sample(backend_->Logits(output++), s.request.top_logprobs);
+      if (last) events_.emplace_back(&s, Next(s, backend_->Logits(output++)));
+    }
+  }
+
+  Event Next(Sequence& s, std::span<const float> logits) {
+    Event event;
+    if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
+      event.finish = Finish::kError;
+      event.error = {ErrorCode::kInternal,
+                     fmt::format("numerical error: after {} tokens the logit of token {} is {}", s.tokens.size(), bad, logits[bad]),
+                     "the model's weights hold values that are not finite or too large: check the file with sluice verify"};
+    } else if (event.token = s.sampler.Sample(logits, s.request.top_logprobs); !event.token) {
+      event.finish = Finish::kStop;
+    } else {
       s.tokens.push_back(event.token->id);
       if (std::ranges::find(s.request.stop_tokens, event.token->id) != s.request.stop_tokens.end()) {
         event.finish = Finish::kStop;
       } else if (s.answered() >= s.request.max_tokens) {
         event.finish = Finish::kLength;
       }
-      s.on_event(event);
-      if (event.finish) finished_.push_back(s.id);
     }
-    scheduler_.Remove([&](Sequence& s) { return std::ranges::find(finished_, s.id) != finished_.end(); });
-    finished_.clear();
-  }
-
-  void FailAll(const std::vector<Chunk>& chunks, const Error& error) {
-    for (const Chunk& chunk : chunks) {
-      chunk.sequence->on_event({.token = {}, .finish = Finish::kError, .error = error});
-      finished_.push_back(chunk.sequence->id);
-    }
-    scheduler_.Remove([&](Sequence& s) { return std::ranges::find(finished_, s.id) != finished_.end(); });
-    finished_.clear();
+    s.ended = event.finish.has_value();
+    return event;
   }
 
   void Account(const std::vector<Chunk>& chunks, double seconds) {
+    int64_t answered = 0;
+    for (const auto& [sequence, event] : events_) answered += event.token.has_value();
+    // A step's tokens are prompt, but for one token of each answer in progress.
+    const auto decodes = std::ranges::count_if(
+        chunks, [](const Chunk& c) { return c.sequence->pages.length > static_cast<int64_t>(c.sequence->request.prompt.size()); });
+    const int64_t prompt = static_cast<int64_t>(tokens_.size()) - decodes;
     const std::lock_guard lock(mutex_);
-    const bool prefill = tokens_.size() > chunks.size();
-    (prefill ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
-    (prefill ? stats_.prompt_tokens : stats_.generated_tokens) += static_cast<int64_t>(tokens_.size());
+    stats_.prompt_tokens += prompt;
+    stats_.generated_tokens += answered;
+    (prompt > 0 ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
     for (size_t l = 0; l < trace_.layers.size(); ++l)
       for (int32_t expert : trace_.layers[l].experts) ++expert_tokens_[l][expert];
   }
@@ -193,13 +220,14 @@ class EngineImpl final : public Engine {
   std::vector<backend::BatchToken> tokens_;
   std::vector<const kv::PageTable*> tables_;
   backend::RouterTrace trace_;
-  std::vector<RequestId> finished_;
+  std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Sequence>> inbox_;
   std::vector<RequestId> cancelled_;
-  EngineStats stats_;
+  int open_ = 0;  // requests accepted and not ended
+  EngineStats stats_;  // but `waiting`
   std::vector<std::vector<int64_t>> expert_tokens_;
   RequestId last_id_ = 0;
   bool stopping_ = false;
@@ -211,13 +239,16 @@ class EngineImpl final : public Engine {
 
 Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> model, ThreadTeam& team,
                                                const EngineOptions& options) {
+  if (options.max_batch_tokens < 1 || options.max_queue < 1)
+    return Fail(ErrorCode::kUsage, fmt::format("steps of {} tokens and a queue of {} requests: both must be at least 1",
+                                               options.max_batch_tokens, options.max_queue));
   EngineOptions resolved = options;
   if (resolved.context <= 0) resolved.context = std::min(model->desc.max_ctx, kDefaultContext);
   if (resolved.context > model->desc.max_ctx)
     return Fail(ErrorCode::kUsage, fmt::format("a context of {} was asked for and the model was trained for {}",
                                                resolved.context, model->desc.max_ctx),
                 fmt::format("use --ctx {} or less", model->desc.max_ctx));
-  if (resolved.kv_tokens <= 0) resolved.kv_tokens = resolved.context;
+  if (resolved.kv_tokens <= 0) resolved.kv_tokens = int64_t{resolved.context} * resolved.kv_contexts;
   SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }

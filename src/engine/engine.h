@@ -16,14 +16,15 @@ struct EngineOptions {
   int threads = 0;          // 0: one per physical core
   kernels::Isa isa = kernels::Isa::kScalar;
   int context = 0;          // longest prompt + answer; 0: the model's own, at most 4096
-  int64_t kv_tokens = 0;    // positions kept over all requests; 0: one context
+  int64_t kv_tokens = 0;    // positions kept over all requests; 0: kv_contexts times the context
+  int kv_contexts = 1;
   int max_batch_tokens = 512;
   int max_queue = 1024;     // requests waiting or running
 };
 
 struct EngineStats {
   int running = 0, waiting = 0;
-  int64_t prompt_tokens = 0, generated_tokens = 0;  // computed since the start
+  int64_t prompt_tokens = 0, generated_tokens = 0;  // computed, answered since the start
   double prefill_seconds = 0, decode_seconds = 0;   // of steps with and without prompt tokens
 };
 

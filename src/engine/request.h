@@ -39,7 +39,8 @@ struct TokenOutput {
   std::vector<std::pair<int32_t, float>> top;  // best first
 };
 
-// One call per token, in order; the last one has `finish`. A cancelled or failed answer may end without a token.
+// One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled, failed (a
+// logit that is not finite is a numerical error), or stopped because every token is banned.
 struct Event {
   std::optional<TokenOutput> token;
   std::optional<Finish> finish;

@@ -1,7 +1,9 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 namespace sluice::engine {
 namespace {
@@ -38,8 +40,17 @@ void ReportLogprobs(std::span<const float> logits, int top, TokenOutput* out) {
 int32_t ArgMax(std::span<const float> values) {
   size_t best = 0;
   for (size_t i = 1; i < values.size(); ++i)
-    if (values[i] > values[best] || std::isnan(values[best])) best = i;
+    if (values[i] > values[best] || (std::isnan(values[best]) && !std::isnan(values[i]))) best = i;
   return static_cast<int32_t>(best);
+}
+
+int32_t FirstNotFinite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000u;
+  const auto odd = [](float x) { return (std::bit_cast<uint32_t>(x) & kExponent) == kExponent; };
+  uint32_t any = 0;
+  for (float x : values) any |= odd(x);  // without a branch: this runs over the vocabulary for every token
+  if (any == 0) return -1;
+  return static_cast<int32_t>(std::ranges::find_if(values, odd) - values.begin());
 }
 
 Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt) : params_(params) {
@@ -49,14 +60,18 @@ Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt) 
   seen_.erase(std::ranges::unique(seen_).begin(), seen_.end());
 }
 
-TokenOutput Sampler::Sample(std::span<const float> logits, int top) {
+std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int top) {
   TokenOutput out;
   const bool changed = params_.repetition_penalty != 1 || params_.frequency_penalty != 0 ||
                        params_.presence_penalty != 0 || !params_.logit_bias.empty();
   if (changed || params_.temperature > 0) {
     logits_.assign(logits.begin(), logits.end());
     Penalize();
-    out.id = params_.temperature > 0 ? Draw() : ArgMax(logits_);
+    out.id = ArgMax(logits_);
+    const float best = logits_[out.id];
+    if (best == -std::numeric_limits<float>::infinity()) return {};
+    // A token that a bias lifts beyond every number is certain.
+    if (params_.temperature > 0 && std::isfinite(best)) out.id = Draw(best);
   } else {
     out.id = ArgMax(logits);
   }
@@ -82,15 +97,14 @@ void Sampler::Penalize() {
 }
 
 // Leaves the tokens that may be drawn in candidates_, likeliest first.
-void Sampler::Filter() {
+void Sampler::Filter(float max) {
   const auto better = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };
-  const float max = logits_[ArgMax(logits_)];
   // What lies further below the best than this has no weight in double precision; sorting only the rest keeps large
   // vocabularies cheap.
   constexpr float kNegligible = 36.0f;
-  float floor = max - kNegligible * params_.temperature;
+  float floor = std::max(max - kNegligible * params_.temperature, std::numeric_limits<float>::lowest());
   if (params_.min_p > 0) floor = std::max(floor, max + params_.temperature * std::log(params_.min_p));
   candidates_.clear();
   for (size_t i = 0; i < logits_.size(); ++i)
@@ -102,8 +116,8 @@ void Sampler::Filter() {
   std::sort(candidates_.begin(), candidates_.end(), better);
 }
 
-int32_t Sampler::Draw() {
-  Filter();
+int32_t Sampler::Draw(float max) {
+  Filter(max);
   if (candidates_.empty()) return ArgMax(logits_);
   std::vector<double> weight(candidates_.size());
   double total = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,8 +16,9 @@ class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const int32_t> prompt);
 
-  // `logits`: [vocab]. `top`: how many alternatives to report; -1: no log probabilities.
-  TokenOutput Sample(std::span<const float> logits, int top);
+  // `logits`: [vocab], finite. `top`: how many alternatives to report; -1: no log probabilities. Nothing: biases of
+  // -infinity leave no token.
+  std::optional<TokenOutput> Sample(std::span<const float> logits, int top);
 
  private:
   struct Candidate {
@@ -24,8 +26,9 @@ class Sampler {
     int32_t id;
   };
   void Penalize();
-  int32_t Draw();
-  void Filter();
+  // `max`: the largest of logits_, finite.
+  int32_t Draw(float max);
+  void Filter(float max);
 
   SamplingParams params_;
   uint64_t drawn_ = 0;
@@ -36,5 +39,7 @@ class Sampler {
 
 // The index of the largest value, the first of equals; 0 if all are NaN.
 int32_t ArgMax(std::span<const float> values);
+// The index of the first value that is infinite or NaN; -1: none.
+int32_t FirstNotFinite(std::span<const float> values);
 
 }  // namespace sluice::engine

@@ -27,9 +27,14 @@ class Scheduler {
   void Add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
   Sequence* Find(RequestId id);
   std::vector<Chunk> Schedule();
-  // Removes sequences that `done` accepts and gives their blocks back.
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    for (const auto& s : running_) visit(*s);
+    for (const auto& s : waiting_) visit(*s);
+  }
+  // Takes out the sequences that `done` accepts, running ones first, and gives their blocks back.
   template <typename Done>
-  void Remove(Done done);
+  std::vector<std::unique_ptr<Sequence>> Remove(Done done);
 
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
@@ -44,13 +49,27 @@ class Scheduler {
 };
 
 template <typename Done>
-void Scheduler::Remove(Done done) {
-  std::erase_if(running_, [&](const std::unique_ptr<Sequence>& s) {
+std::vector<std::unique_ptr<Sequence>> Scheduler::Remove(Done done) {
+  std::vector<std::unique_ptr<Sequence>> removed;
+  const auto take = [&](std::unique_ptr<Sequence>& s) {
     if (!done(*s)) return false;
     pool_->Release(&s->pages);
+    removed.push_back(std::move(s));
     return true;
-  });
-  std::erase_if(waiting_, [&](const std::unique_ptr<Sequence>& s) { return done(*s); });
+  };
+  // Not erase_if: its predicate may not move from the element.
+  const auto sweep = [&](auto& sequences) {
+    auto kept = sequences.begin();
+    for (auto& s : sequences)
+      if (!take(s)) {
+        if (&*kept != &s) *kept = std::move(s);
+        ++kept;
+      }
+    sequences.erase(kept, sequences.end());
+  };
+  sweep(running_);
+  sweep(waiting_);
+  return removed;
 }
 
 }  // namespace sluice::engine

@@ -16,7 +16,7 @@ struct Sequence {
   Sampler sampler;
   std::vector<int32_t> tokens;  // prompt, then answer
   kv::PageTable pages;          // pages.length tokens have their keys and values computed
-  bool cancelled = false;
+  bool ended = false;           // to be removed
 
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - pages.length; }

@@ -51,6 +51,7 @@ class Parser {
       : file_(file), reader_(file.bytes()), number_(file_number) {}
 
   Result<GgufFile> Run() {
+    result_.file = file_;
     SLUICE_CHECK_OK(Header());
     for (uint64_t i = 0; i < entry_count_; ++i) SLUICE_CHECK_OK(Entry(i));
     SLUICE_CHECK_OK(Alignment());

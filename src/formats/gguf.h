@@ -76,6 +76,7 @@ constexpr uint32_t kGgufMaxDims = 4;
 
 // One parsed file. Tensors carry `file_number`; shapes are outermost first (GGUF's ne reversed).
 struct GgufFile {
+  MappedFile file;  // keeps what the metadata points to
   int version = 0;
   GgufMetadata metadata;
   std::vector<Tensor> tensors;

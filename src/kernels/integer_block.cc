@@ -28,23 +28,27 @@ void AddBits(uint32_t bits, int weight, uint8_t* codes) {
   for (int j = 0; j < 32; ++j) codes[j] = static_cast<uint8_t>(codes[j] + (bits >> j & 1) * weight);
 }
 
-// Q2_K and Q3_K: 32 bytes hold the two-bit codes of 128 elements.
+// Q2_K, Q3_K and TQ2_0: 32 bytes hold the two-bit codes of 128 elements.
 void SplitPairs(const uint8_t* q, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i) codes[i] = q[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
+  for (int g = 0; g < 8; ++g)
+    for (int l = 0; l < 32; ++l) codes[32 * g + l] = q[g / 4 * 32 + l] >> g % 4 * 2 & 3;
 }
 
 // Q3_K and Q5_K: bit g of high[l] belongs to element 32 g + l.
 void AddColumns(const uint8_t* high, int weight, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i)
-    codes[i] = static_cast<uint8_t>(codes[i] + (high[i % 32] >> i / 32 & 1) * weight);
+  for (int g = 0; g < 8; ++g)
+    for (int l = 0; l < 32; ++l)
+      codes[32 * g + l] = static_cast<uint8_t>(codes[32 * g + l] + (high[l] >> g & 1) * weight);
 }
 
 void ReadQ6(const Q6_K& b, uint8_t* codes) {
-  for (int i = 0; i < 256; ++i) {
-    const int half = i / 128, part = i % 128 / 32, l = i % 32;
-    const int low = b.low[half * 64 + part % 2 * 32 + l] >> part / 2 * 4 & 15;
-    const int high = b.high[half * 32 + l] >> part * 2 & 3;
-    codes[i] = static_cast<uint8_t>(low | high << 4);
+  for (int g = 0; g < 8; ++g) {
+    const int half = g / 4, part = g % 4;
+    for (int l = 0; l < 32; ++l) {
+      const int low = b.low[half * 64 + part % 2 * 32 + l] >> part / 2 * 4 & 15;
+      const int high = b.high[half * 32 + l] >> part * 2 & 3;
+      codes[32 * g + l] = static_cast<uint8_t>(low | high << 4);
+    }
   }
 }
 
@@ -63,6 +67,8 @@ void MapCodes(DType dtype, int n, int8_t* codes) {
       return map([](uint8_t c) { return c - 128; });
     case DType::kQ4_0:
       return map([](uint8_t c) { return c - 8; });
+    case DType::kTQ2_0:
+      return map([](uint8_t c) { return c - 1; });
     case DType::kQ5_0:
       return map([](uint8_t c) { return c - 16; });
     case DType::kQ3_K:
@@ -123,6 +129,10 @@ void ReadScales(DType dtype, const uint8_t* fields, IntegerBlock* out) {
       out->d = half(4);
       return;
     }
+    case DType::kTQ2_0:
+      each([](int) { return 1; }, none);
+      out->d = half(0);
+      return;
     default:
       out->d = half(0);
   }
@@ -147,15 +157,15 @@ void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int
                IntegerBlock* out) {
   if (layout.bits == 0)
     return ReadRawBlock(layout.dtype(), panel + (index * kPanelRows + row) * layout.block_bytes(), out);
-  const int groups = layout.block() / 32, group_bytes = 64 * layout.bits;
+  const int groups = layout.block() / 32;
   for (int g = 0; g < groups; ++g)
-    LoadCodes(panel + (index * groups + g) * group_bytes, layout.bits, row,
+    LoadCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row,
               reinterpret_cast<uint8_t*>(out->code + 32 * g));
   MapCodes(layout.dtype(), layout.block(), out->code);
 
   uint8_t fields[24];
   uint8_t* to = fields;
-  const std::byte* from = panel + layout.FieldsAt(k, index);
+  const std::byte* from = panel + layout.FieldsAt(index);
   for (const PanelField& f : layout.field) {
     std::memcpy(to, from + row * f.size, f.size);
     to += f.size;
@@ -185,6 +195,8 @@ void ReadPackedCodes(DType dtype, const std::byte* block, uint8_t* codes) {
       return AddBits(View<Q5_1>(block).high.value(), 16, codes);
     case DType::kQ2_K:
       return SplitPairs(View<Q2_K>(block).q, codes);
+    case DType::kTQ2_0:
+      return SplitPairs(View<TQ2_0>(block).q, codes);
     case DType::kQ3_K:
       SplitPairs(View<Q3_K>(block).q, codes);
       return AddColumns(View<Q3_K>(block).high, 4, codes);

@@ -2,9 +2,10 @@
 // tier files only.
 #pragma once
 
-// GCC 12 warns of its own _mm512_undefined_ps.
+#if !defined(__clang__)  // GCC 12 warns of its own _mm512_undefined_ps
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <immintrin.h>
 
 #include <cstddef>

@@ -11,6 +11,7 @@ void FillMatmul256Avx2(Table& table) {
   table.matmul[static_cast<size_t>(DType::kQ4_K)] = Matmul<Product256<Q45_K<4>>>;
   table.matmul[static_cast<size_t>(DType::kQ5_K)] = Matmul<Product256<Q45_K<5>>>;
   table.matmul[static_cast<size_t>(DType::kQ6_K)] = Matmul<Product256<Q6_K>>;
+  table.matmul[static_cast<size_t>(DType::kTQ2_0)] = Matmul<Product256<TQ2_0>>;
   table.matmul[static_cast<size_t>(DType::kIQ4_XS)] = Matmul<Product256<IQ4_XS>>;
 }
 

@@ -47,9 +47,11 @@ SLUICE_INLINE void AddChunk(const std::byte* w, const std::byte* const* x, int64
   PartialSums<kTokens> local = *sums;
   int64_t k = begin;
   for (; k + 4 <= end; k += 4) {
-    Prefetch(w + k * kStride, 4 * kStride);
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) local.Add(j, Weights::Load(w + (k + j) * kStride), x, k + j);
+    for (int j = 0; j < 4; ++j) {
+      if (j * kStride % 64 == 0) Prefetch(w + (k + j) * kStride);
+      local.Add(j, Weights::Load(w + (k + j) * kStride), x, k + j);
+    }
   }
   for (int j = 0; k + j < end; ++j) local.Add(j, Weights::Load(w + (k + j) * kStride), x, k + j);
   *sums = local;

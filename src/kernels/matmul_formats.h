@@ -143,6 +143,15 @@ struct Q2_K : UnsignedCodes<2, 0> {
   static SLUICE_INLINE F Dmin(const std::byte* fields, int first) { return HalfField(fields, 18, first); }
 };
 
+struct TQ2_0 : UnsignedCodes<2, 1> {
+  static constexpr int kGroup = 32, kFieldBytes = 2;
+  static constexpr bool kMinima = false, kSignedScales = false;
+  static SLUICE_INLINE void Unpack(const std::byte*, int, Scales* out) {
+    out->scale[0] = out->scale[1] = Lanes::Bytes(1);
+  }
+  static SLUICE_INLINE F D(const std::byte* fields, int first) { return HalfField(fields, 0, first); }
+};
+
 struct Q3_K : UnsignedCodes<3, 4> {
   static constexpr int kGroup = 16, kFieldBytes = 14;
   static constexpr bool kMinima = false, kSignedScales = true;

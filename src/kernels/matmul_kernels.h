@@ -11,8 +11,8 @@
 namespace sluice::kernels {
 namespace {
 
-constexpr int kParts = kPanelRows / Lanes::kRows;  // of a panel, by rows
-constexpr int kAhead = 4096;                       // bytes between a read and its prefetch
+constexpr int kParts = kPanelRows / Lanes::kRows;    // of a panel, by rows
+constexpr int kNearAhead = 2048, kFarAhead = 16384;  // bytes between a read and its prefetches
 
 template <int kIndex>
 struct Const {
@@ -39,9 +39,10 @@ SLUICE_INLINE float LoadFloat(const std::byte* p) {
   return value;
 }
 
-SLUICE_INLINE void Prefetch(const std::byte* p, int bytes) {
-  for (int i = 0; i < bytes; i += 64)
-    _mm_prefetch(reinterpret_cast<const char*>(p + i + kAhead), _MM_HINT_T0);
+// Brings what is read soon into the first cache and what is read later into the second. Volatile, so that it
+// stays between the instructions around it: in bursts it does not help.
+SLUICE_INLINE void Prefetch(const std::byte* p) {
+  asm volatile("prefetcht1 %c1(%0)\n\tprefetcht0 %c2(%0)" : : "r"(p), "i"(kFarAhead), "i"(kNearAhead));
 }
 
 // Adds the products of quads kFirst, ... kFirst + kCount of one group of 32 k to sum[token], times the scale.
@@ -55,6 +56,7 @@ SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x,
   for (int t = 0; t < kTokens; ++t) part[t] = kDirect ? sum[t] : I{};
   Unroll<kCount>([&](auto q) __attribute__((always_inline)) {
     constexpr int kQuad = kFirst + decltype(q)::value;
+    if constexpr (kQuad < Format::kBits) Prefetch(vectors + kQuad * 64);
     const Lanes::Codes codes = Format::template Quad<kQuad>(vectors);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t)
@@ -91,26 +93,31 @@ struct Offsets {
   explicit Offsets(ActLayout at) : scale(at.scales_at()), sum(at.sums_at()) {}
 };
 
-// Block b of 256 for rows first, ...: acc[token] += x_scale * (d * dot - dmin * min_dot).
+// Block b of 256 for rows first, ..., which is where `codes` points: acc[token] += x_scale * (d * dot - dmin
+// * min_dot).
 template <typename Format, int kTokens>
 SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, int first,
                               const std::byte* const* x, int64_t b, const Offsets& at, F* acc) {
-  constexpr int kWordBytes =
-      4 * Format::kGroup / 32 * 64 * Format::kBits;  // of codes that a word of scales covers
+  constexpr int kGroups = 256 / Format::kGroup, kPerVectors = 32 / Format::kGroup;
   Scales s;
   Format::Unpack(fields, first, &s);
+  I scale[kGroups];
+  Unroll<kGroups>([&](auto g) __attribute__((always_inline)) {
+    constexpr int kG = decltype(g)::value;
+    scale[kG] = Lanes::Scale<kG % 4, Format::kSignedScales>(s.scale[kG / 4]);
+  });
+  // A loop, not unrolled: the processor's own prefetchers follow few instructions.
+  const I* next = scale;
+  asm volatile("" : "+r"(next) : : "memory");
   I dot[kTokens] = {};
 #pragma GCC unroll 1
-  for (int w = 0; w < 64 / Format::kGroup; ++w) {
-    const std::byte* vectors = codes + w * kWordBytes + first * 4;
-    const int64_t k = b * 256 + w * 4 * Format::kGroup;
-    if (first == 0) Prefetch(vectors, kWordBytes);
-    Unroll<4>([&](auto g) __attribute__((always_inline)) {
-      constexpr int kAt = decltype(g)::value * Format::kGroup, kQuad = kAt % 32 / 4;
-      AddGroup<Format, kTokens, kQuad, Format::kGroup / 4, true>(
-          vectors + kAt / 32 * 64 * Format::kBits, x, k + kAt / 32 * 32,
-          Lanes::Scale<decltype(g)::value, Format::kSignedScales>(s.scale[w]), dot);
+  for (int64_t k = b * 256; k < b * 256 + 256; k += 32) {
+    Unroll<kPerVectors>([&](auto g) __attribute__((always_inline)) {
+      constexpr int kG = decltype(g)::value, kQuads = Format::kGroup / 4;
+      AddGroup<Format, kTokens, kG * kQuads, kQuads, true>(codes, x, k, next[kG], dot);
     });
+    codes += 64 * Format::kBits;
+    next += kPerVectors;
   }
   if constexpr (Format::kOffset != 0) {
     I excess[kTokens] = {};
@@ -141,7 +148,7 @@ SLUICE_INLINE void Block32(const std::byte* codes, const std::byte* fields, int 
     const I pair = Lanes::Words(static_cast<int>(kMinusOffset));
     for (int t = 0; t < kTokens; ++t) dot[t] = Lanes::AddPairs(dot[t], pair, LoadInt(x[t] + at.sum + b * 4));
   }
-  AddGroup<Format, kTokens, 0, 8, false>(codes + first * 4, x, b * 32, I{}, dot);
+  AddGroup<Format, kTokens, 0, 8, false>(codes, x, b * 32, I{}, dot);
   const F d = Format::D(fields, first);
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
@@ -162,18 +169,24 @@ SLUICE_INLINE void StoreRows(const F (*acc)[kTokens], float* const* y) {
 }
 
 template <typename Format>
+SLUICE_INLINE int64_t CodesAt(int64_t blocks) {
+  return ActLayout::Align(blocks * Format::kFieldBytes * kPanelRows);
+}
+
+template <typename Format>
 struct Product256 {
   static constexpr int kMaxTokens = Lanes::kTokens;
   template <int kTokens>
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     const Offsets at(ActLayout{k, 256});
-    const std::byte* fields = panel + k / 32 * 64 * Format::kBits;
+    const std::byte* fields = panel;
+    const std::byte* codes = panel + CodesAt<Format>(k / 256);
     F acc[kParts][kTokens] = {};
     for (int64_t b = 0; b < k / 256; ++b) {
-      Prefetch(fields, Format::kFieldBytes * kPanelRows);
+      for (int i = 0; i < Format::kFieldBytes * kPanelRows; i += 64) Prefetch(fields + i);
       for (int p = 0; p < kParts; ++p)
-        Superblock<Format, kTokens>(panel, fields, p * Lanes::kRows, x, b, at, acc[p]);
-      panel += 512 * Format::kBits;
+        Superblock<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      codes += 512 * Format::kBits;
       fields += Format::kFieldBytes * kPanelRows;
     }
     StoreRows<kTokens>(acc, y);
@@ -186,14 +199,14 @@ struct Product32 {
   template <int kTokens>
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     const Offsets at(ActLayout{k, 32});
-    const std::byte* fields = panel + k / 32 * 64 * Format::kBits;
+    const std::byte* fields = panel;
+    const std::byte* codes = panel + CodesAt<Format>(k / 32);
     F acc[kParts][kTokens] = {};
     for (int64_t b = 0; b < k / 32; ++b) {
-      Prefetch(panel, 64 * Format::kBits);
-      Prefetch(fields, 1);
+      Prefetch(fields);
       for (int p = 0; p < kParts; ++p)
-        Block32<Format, kTokens>(panel, fields, p * Lanes::kRows, x, b, at, acc[p]);
-      panel += 64 * Format::kBits;
+        Block32<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      codes += 64 * Format::kBits;
       fields += Format::kFieldBytes * kPanelRows;
     }
     StoreRows<kTokens>(acc, y);

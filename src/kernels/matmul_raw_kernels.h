@@ -30,8 +30,9 @@ struct ProductUnpacked {
     for (int p = 0; p < kParts; ++p) {
       for (int t = 0; t < kTokens; ++t)
         acc[p][t] = block == 0 ? F{} : Lanes::LoadF32(y[t] + p * Lanes::kRows);
-      Superblock<Unpacked, kTokens>(superblock, superblock + offsetof(RawSuperblock, scale), p * Lanes::kRows,
-                                    x, block, at, acc[p]);
+      Superblock<Unpacked, kTokens>(superblock + p * Lanes::kRows * 4,
+                                    superblock + offsetof(RawSuperblock, scale), p * Lanes::kRows, x, block,
+                                    at, acc[p]);
     }
     StoreRows<kTokens>(acc, y);
   }
@@ -62,7 +63,6 @@ void FillRaw(Table& table) {
   table.matmul[static_cast<size_t>(DType::kIQ1_S)] = MatmulRaw<DType::kIQ1_S>;
   table.matmul[static_cast<size_t>(DType::kIQ1_M)] = MatmulRaw<DType::kIQ1_M>;
   table.matmul[static_cast<size_t>(DType::kTQ1_0)] = MatmulRaw<DType::kTQ1_0>;
-  table.matmul[static_cast<size_t>(DType::kTQ2_0)] = MatmulRaw<DType::kTQ2_0>;
 }
 
 }  // namespace

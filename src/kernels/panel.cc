@@ -1,5 +1,6 @@
 #include "kernels/panel.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/float16.h"
@@ -16,12 +17,15 @@ constexpr PanelFormat kFloatFormats[] = {
     {DType::kF8E4M3, ActType::kF32, 1},
 };
 
-// Float panels are [k][16].
-void PackFloats(int size, const PanelRows& rows, int64_t k, std::byte* out) {
-  for (int r = 0; r < kPanelRows; ++r)
-    for (int64_t i = 0; i < k; ++i) {
-      std::byte* at = out + (i * kPanelRows + r) * size;
-      if (rows.row[r]) std::memcpy(at, rows.row[r] + i * size, size);
+// Float panels are [k][16]. T: an integer of the float's size. Sixteen k at a time, a line of each row.
+template <typename T>
+void PackFloats(const PanelRows& rows, int64_t k, std::byte* out) {
+  constexpr int64_t kStep = 16;
+  for (int64_t begin = 0; begin < k; begin += kStep)
+    for (int r = 0; r < kPanelRows; ++r) {
+      if (!rows.row[r]) continue;
+      for (int64_t i = begin; i < std::min(k, begin + kStep); ++i)
+        std::memcpy(out + (i * kPanelRows + r) * sizeof(T), rows.row[r] + i * sizeof(T), sizeof(T));
     }
 }
 
@@ -39,8 +43,8 @@ void PackBlock(const PanelLayout& layout, const std::byte* block, int64_t k, int
   ReadPackedCodes(layout.dtype(), block, codes);
   const int groups = layout.block() / 32;
   for (int g = 0; g < groups; ++g)
-    StoreCodes(panel + (index * groups + g) * 64 * layout.bits, layout.bits, row, codes + 32 * g);
-  std::byte* to = panel + layout.FieldsAt(k, index);
+    StoreCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row, codes + 32 * g);
+  std::byte* to = panel + layout.FieldsAt(index);
   for (const PanelField& f : layout.field) {
     std::memcpy(to + row * f.size, block + f.offset, f.size);
     to += kPanelRows * f.size;
@@ -108,8 +112,10 @@ int64_t PanelBytes(DType dtype, int64_t k) {
 void PackPanel(DType dtype, const PanelRows& rows, int64_t k, std::byte* out) {
   std::memset(out, 0, PanelBytes(dtype, k));
   if (const PanelLayout* layout = FindPanelLayout(dtype)) return PackBlocks(*layout, rows, k, out);
-  PackFloats(Info(dtype).block_bytes, rows, k, out);
-  if (dtype == DType::kF8E4M3) PackF8Scales(rows, k, out + F8ScalesAt(k));
+  if (dtype == DType::kF32) return PackFloats<uint32_t>(rows, k, out);
+  if (dtype != DType::kF8E4M3) return PackFloats<uint16_t>(rows, k, out);
+  PackFloats<uint8_t>(rows, k, out);
+  PackF8Scales(rows, k, out + F8ScalesAt(k));
 }
 
 void DecodePanelRow(DType dtype, const std::byte* panel, int64_t k, int row, float* out) {

@@ -27,7 +27,7 @@ constexpr PanelLayout kLayouts[] = {
     {{DType::kIQ1_S, ActType::kQ8x256, 256}, 0, {}},
     {{DType::kIQ1_M, ActType::kQ8x256, 256}, 0, {}},
     {{DType::kTQ1_0, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kTQ2_0, ActType::kQ8x256, 256}, 0, {}},
+    {{DType::kTQ2_0, ActType::kQ8x256, 256}, 2, {{64, 2}}},
 };
 
 // Calls visit(first byte of the plane, width, bit of the code that the plane starts with).
@@ -46,7 +46,7 @@ void ForEachPlane(int bits, Visit visit) {
 
 int64_t PanelLayout::bytes(int64_t k) const {
   if (bits == 0) return ActLayout::Align(k / block() * kPanelRows * block_bytes());
-  return ActLayout::Align(FieldsAt(k, k / block()));
+  return CodesAt(k, k / 32);
 }
 
 const PanelLayout* FindPanelLayout(DType dtype) {

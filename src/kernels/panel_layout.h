@@ -1,15 +1,16 @@
 // Where a panel of a quantised type keeps its bits.
 //
 // Packed types. A panel is two arrays, the second starting on a multiple of 64 bytes:
+//   scales [k / block][fields][16]  all fields of each block but its codes, one element per row
 //   codes  [k / 32][bits][64]       the codes, as bit planes
-//   scales [k / block][fields][16]  the other fields of each block, one element per row
+// Scales come first so that reading ahead of one panel's codes meets the scales of the next.
 // Codes are stored unsigned: a weight's integer is code - offset, or level[code]. The `bits` vectors of 32 k
 // hold planes of 8, 4, 2 or 1 bits, widest (and lowest bits) first: 6 bits are a 4-bit plane and a 2-bit
 // plane. Byte 4 r + j of a vector belongs to row r and to k = 4 q + j. A plane of w bits holds 8 / w
 // consecutive quads q per vector, the first in the lowest bits. So a vector, shifted and masked, is sixteen
 // rows times four consecutive k.
 //
-// Raw types (codebooks, ternary). A panel is [k / 256][16] blocks as they stand in the file.
+// Raw types (codebooks, TQ1_0). A panel is [k / 256][16] blocks as they stand in the file.
 #pragma once
 
 #include <cstddef>
@@ -40,10 +41,11 @@ struct PanelLayout {
     return sum;
   }
   int block_bytes() const { return Info(dtype()).block_bytes; }
-  int64_t code_bytes(int64_t k) const { return k / 32 * 64 * bits; }
   // Where the fields of block `index` start: for each field in turn, 16 elements.
-  int64_t FieldsAt(int64_t k, int64_t index) const {
-    return code_bytes(k) + index * kPanelRows * scale_bytes();
+  int64_t FieldsAt(int64_t index) const { return index * kPanelRows * scale_bytes(); }
+  // Where the codes of 32 k start that are the `group`th of the row.
+  int64_t CodesAt(int64_t k, int64_t group) const {
+    return ActLayout::Align(FieldsAt(k / block())) + group * 64 * bits;
   }
   int64_t bytes(int64_t k) const;
 };

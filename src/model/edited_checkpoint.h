@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -67,6 +68,32 @@ inline void RemoveGgufKey(formats::Checkpoint& checkpoint, std::string_view key)
     }
   }
   checkpoint.gguf = std::move(edited);
+}
+
+// Gives file `number` other bytes. The old ones stay alive at the end of the list, for what points into them.
+inline void ReplaceBytes(formats::Checkpoint& checkpoint, uint32_t number, std::string bytes) {
+  const MappedFile old = checkpoint.files[number];
+  checkpoint.files[number] = MappedFile::FromOwned(std::move(bytes), old.path());
+  checkpoint.files.push_back(old);
+}
+
+// Overwrites one element of an F32 tensor.
+inline void SetElement(formats::Checkpoint& checkpoint, std::string_view name, int64_t element, float value) {
+  const formats::Tensor* tensor = checkpoint.tensors.Find(name);
+  ASSERT_NE(tensor, nullptr) << name;
+  ASSERT_EQ(tensor->dtype, DType::kF32) << name;
+  ASSERT_LT(element, tensor->elements());
+  std::string bytes(checkpoint.files[tensor->file].text());
+  std::memcpy(bytes.data() + tensor->offset + element * 4, &value, 4);
+  ReplaceBytes(checkpoint, tensor->file, std::move(bytes));
+}
+
+// Moves every file's bytes by one, as a header of odd length does.
+inline void Misalign(formats::Checkpoint& checkpoint) {
+  const size_t files = checkpoint.files.size();
+  for (size_t i = 0; i < files; ++i)
+    ReplaceBytes(checkpoint, static_cast<uint32_t>(i), "x" + std::string(checkpoint.files[i].text()));
+  EditTensors(checkpoint, [](formats::Tensor& t) { return ++t.offset > 0; });
 }
 
 }  // namespace sluice::model

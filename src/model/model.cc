@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/family.h"
@@ -21,7 +22,10 @@ class Builder {
     if (!desc_.tied) SLUICE_CHECK_OK(Matrix("head", &model->head));
     if (desc_.head_bias) SLUICE_CHECK_OK(Vector("head.bias", &model->head_bias));
     SLUICE_CHECK_OK(Norms("final_norm", desc_.decoder.final_norm, &model->final_norm));
-    Optional("rope_factors", &model->rope_factors);
+    if (const WeightView* factors = weights_.Find("rope_factors")) {
+      SLUICE_CHECK_OK(CheckRopeFactors(*factors));
+      packer_.Vector(*factors, &model->rope_factors);
+    }
     const auto& layers = desc_.decoder.layers;
     model->layers.resize(layers.size());
     if (desc_.layer_scale) model->layer_scales.resize(layers.size());
@@ -37,6 +41,20 @@ class Builder {
   Packer& packer() { return packer_; }
 
  private:
+  // One table of divisors serves every layer: heads of different sizes cannot share it.
+  Status CheckRopeFactors(const WeightView& factors) const {
+    for (size_t l = 0; l < desc_.decoder.layers.size(); ++l)
+      for (const Branch& branch : desc_.decoder.layers[l]) {
+        const auto* gqa = std::get_if<Gqa>(&branch.op);
+        const auto* mla = std::get_if<Mla>(&branch.op);
+        const Rope* rope = gqa ? std::get_if<Rope>(&gqa->position) : mla ? &mla->rope : nullptr;
+        if (rope && rope->file_factors && rope->dims / 2 != factors.cols)
+          return Fail(ErrorCode::kBadFile, fmt::format("tensor {} divides {} frequencies, but layer {} rotates {} pairs",
+                                                       factors.name, factors.cols, l, rope->dims / 2));
+      }
+    return {};
+  }
+
   Status BuildBranch(const Branch& branch, BranchWeights* out) {
     const std::string prefix = CanonicalPart(branch);
     SLUICE_CHECK_OK(Norms(prefix + ".norm", branch.pre, &out->pre));
@@ -165,10 +183,6 @@ class Builder {
     return {};
   }
 
-  void Optional(const std::string& name, const float** out) {
-    if (const WeightView* view = weights_.Find(name, LayerOf(name))) packer_.Vector(*view, out);
-  }
-
   Status Norms(const std::string& name, const Norm& norm, NormWeights* out) {
     if (norm.kind == Norm::Kind::kNone) return {};
     SLUICE_CHECK_OK(Vector(name, &out->weight, norm.plus_one ? 1.0f : 0.0f));
@@ -177,7 +191,7 @@ class Builder {
 
   // Weights of the whole model have no dot before their role, or are the final norm's.
   int LayerOf(const std::string& name) const {
-    const bool global = name == "embed" || name.starts_with("head") || name == "rope_factors" || name.starts_with("final_norm");
+    const bool global = name == "embed" || name.starts_with("head") || name.starts_with("final_norm");
     return global ? WeightMap::kNone : layer_;
   }
 
@@ -188,21 +202,25 @@ class Builder {
   int layer_ = 0;
 };
 
-// A router or scale that is not a number would poison every token: refused before the first one.
-Status CheckFinite(const Model& model, const WeightMap& weights) {
-  for (size_t l = 0; l < model.layers.size(); ++l) {
-    const WeightView* router = weights.Find("moe.router", static_cast<int>(l));
-    if (router == nullptr) continue;
-    std::vector<float> row(static_cast<size_t>(router->cols));
-    for (int64_t r = 0; r < router->rows; ++r) {
-      DecodeViewRow(*router, r, row.data());
-      for (int64_t c = 0; c < router->cols; ++c)
-        if (!std::isfinite(row[static_cast<size_t>(c)]))
-          return Fail(ErrorCode::kBadFile,
-                      fmt::format("tensor {}: element [{}, {}] is not finite, so no token could be routed", router->name, r, c),
-                      "the file is damaged or was converted wrongly: fetch or convert it again");
-    }
+Status CheckFinite(const WeightView& view) {
+  std::vector<float> row(static_cast<size_t>(view.cols));
+  for (int64_t r = 0; r < view.rows; ++r) {
+    DecodeViewRow(view, r, row.data());
+    const auto bad = std::ranges::find_if_not(row, [](float x) { return std::isfinite(x); });
+    if (bad != row.end())
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("tensor {}: element [{}, {}] is {}, so no token could be routed", view.name, r,
+                              bad - row.begin(), *bad),
+                  "the file is damaged or was converted wrongly: fetch or convert it again");
   }
+  return {};
+}
+
+// A router that is not a number would poison every token: refused before the first one.
+Status CheckRouters(const Model& model, const WeightMap& weights) {
+  for (size_t l = 0; l < model.layers.size(); ++l)
+    for (const char* name : {"moe.router", "moe.router.bias", "moe.selection_bias"})
+      if (const WeightView* view = weights.Find(name, static_cast<int>(l))) SLUICE_CHECK_OK(CheckFinite(*view));
   return {};
 }
 
@@ -217,7 +235,7 @@ Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, 
   model->exact = options.exact;
   Builder builder(model->desc, weights, options);
   SLUICE_CHECK_OK(builder.Build(model.get()));
-  SLUICE_CHECK_OK(CheckFinite(*model, weights));
+  SLUICE_CHECK_OK(CheckRouters(*model, weights));
   SLUICE_TRY(model->arena, builder.packer().Pack(team, options.progress));
   if (model->desc.tied) model->head = model->embed;
   return model;

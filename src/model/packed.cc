@@ -137,7 +137,8 @@ std::vector<Packer::Slice> Packer::Slices() const {
   for (const MatrixJob& job : matrices_) {
     const int64_t panels = job.out->panels();
     // Transposing decodes whole rows of the file: cheapest for the whole matrix at once.
-    const int64_t step = OnItsSide(job.source) ? panels : std::max<int64_t>(1, kSliceBytes / job.out->panel_stride);
+    const int64_t per_slice = kSliceBytes / std::max<int64_t>(1, job.out->panel_stride);
+    const int64_t step = OnItsSide(job.source) ? panels : std::max<int64_t>(1, per_slice);
     for (int64_t p = 0; p < panels; p += step) slices.push_back({&job, p, std::min(step, panels - p)});
   }
   return slices;

@@ -146,6 +146,31 @@ TEST(Resolve, TakesFusedAttentionApart) {
   ExpectError(checkpoint, "blk.0.attn_qkv.weight: expected [512, 256], file has [500, 256]");
 }
 
+TEST(Resolve, FindsStackedExpertsOfNewerTools) {
+  Checkpoint checkpoint = OpenGolden("qwen3_moe");  // 16 experts of 12, width 32
+  const std::string experts = "model.layers.1.mlp.experts.";
+  Tensor stacked = *checkpoint.tensors.Find("model.embed_tokens.weight");  // for its bytes
+  EditTensors(checkpoint, [&](Tensor& t) { return !t.name.starts_with(experts); });
+  stacked.size = 16 * 24 * 32 * sizeof(float);
+  stacked.name = experts + "gate_up_proj";
+  stacked.shape = {16, 24, 32};
+  // Only addresses are looked at, but they must lie in the file.
+  ASSERT_LE(stacked.size, checkpoint.files[0].bytes().size());
+  stacked.offset = 0;
+  ASSERT_TRUE(checkpoint.tensors.Add(stacked));
+  stacked.size /= 2;
+  stacked.name = experts + "down_proj";
+  stacked.shape = {16, 32, 12};
+  ASSERT_TRUE(checkpoint.tensors.Add(stacked));
+  const auto weights = Resolve(checkpoint);
+  ASSERT_TRUE(weights) << weights.error().message;
+  const WeightView *gate = weights->Find("moe.expert.gate", 1, 2), *up = weights->Find("moe.expert.up", 1, 2);
+  ASSERT_TRUE(gate && up);
+  EXPECT_EQ(gate->data, DataOf(checkpoint, experts + "gate_up_proj") + 2 * 24 * 32 * sizeof(float));
+  EXPECT_EQ(up->data, gate->data + 12 * 32 * sizeof(float));
+  EXPECT_EQ(weights->Find("moe.expert.down", 1, 2)->rows, 32);
+}
+
 TEST(Resolve, NamesAMissingTensor) {
   Checkpoint checkpoint = OpenGolden("mixtral");
   RemoveTensor(checkpoint, "model.layers.1.block_sparse_moe.experts.3.w1.weight");

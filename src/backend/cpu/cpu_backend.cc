@@ -46,6 +46,7 @@ class CpuBackend final : public Backend {
   Status Forward(const Batch& batch) override {
     SLUICE_CHECK_OK(Check(batch));
     outputs_.clear();
+    if (batch.tokens.empty()) return {};
     for (size_t t = 0; t < batch.tokens.size(); ++t)
       if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
     PrepareTrace(batch);
@@ -87,6 +88,8 @@ class CpuBackend final : public Backend {
     for (const BatchToken& token : batch.tokens) {
       if (token.id < 0 || token.id >= vocab_)
         return Fail(ErrorCode::kUsage, fmt::format("token id {} is outside the vocabulary of {}", token.id, vocab_));
+      if (token.sequence < 0 || static_cast<size_t>(token.sequence) >= batch.sequences.size())
+        return Fail(ErrorCode::kInternal, fmt::format("a batch has {} sequences, none is number {}", batch.sequences.size(), token.sequence));
       if (token.position < 0 || token.position >= batch.sequences[token.sequence]->capacity())
         return Fail(ErrorCode::kInternal, fmt::format("position {} has no KV block", token.position));
     }
@@ -133,9 +136,12 @@ kernels::KvType KvTypeFor(const model::Plan& plan) {
 }  // namespace cpu
 
 Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options) {
+  if (options.max_tokens < 1)
+    return Fail(ErrorCode::kUsage, fmt::format("batches of {} tokens cannot be computed", options.max_tokens), "allow at least 1");
   model::Plan plan = model::Compile(model);
   SLUICE_TRY(cpu::Buffers buffers, cpu::Buffers::Create(plan, options.max_tokens));
-  const int64_t blocks = (options.context + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  // Without overflow for any context; the pool refuses less than one block.
+  const int64_t blocks = options.context / kernels::kPageTokens + (options.context % kernels::kPageTokens > 0);
   SLUICE_TRY(kv::Pool pool, kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
   return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers), std::move(pool));
 }

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -11,18 +10,18 @@
 namespace sluice::kernels::checkasm {
 namespace {
 
-using Rows = std::vector<std::unique_ptr<Guarded>>;
+using Rows = std::vector<std::unique_ptr<Bytes>>;
+using Outputs = std::vector<std::unique_ptr<GuardedBuffer<float>>>;
 
 // Outputs of n tokens, each alone between guard pages. `order` permutes the tokens of one call.
-Rows Multiply(MatmulFn matmul, const Guarded& panel, int64_t k, const Rows& x,
-              const std::vector<int>& order) {
-  Rows y;
-  for (size_t t = 0; t < x.size(); ++t) y.push_back(std::make_unique<Guarded>(kPanelRows * sizeof(float)));
+Outputs Multiply(MatmulFn matmul, Bytes& panel, int64_t k, const Rows& x, const std::vector<int>& order) {
+  Outputs y;
+  for (size_t t = 0; t < x.size(); ++t) y.push_back(std::make_unique<GuardedBuffer<float>>(kPanelRows));
   std::vector<const std::byte*> in;
   std::vector<float*> out;
   for (int t : order) {
     in.push_back(x[static_cast<size_t>(t)]->data());
-    out.push_back(y[static_cast<size_t>(t)]->as<float>());
+    out.push_back(y[static_cast<size_t>(t)]->data());
   }
   matmul(panel.data(), k, in.data(), static_cast<int64_t>(in.size()), out.data());
   return y;
@@ -34,18 +33,13 @@ std::vector<int> InOrder(size_t n) {
   return order;
 }
 
-// NaNs may differ in their payload.
-bool Same(float a, float b) {
-  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) || (std::isnan(a) && std::isnan(b));
-}
-
-void ExpectSame(const Rows& got, const Rows& want, const std::string& what) {
-  for (size_t t = 0; t < got.size(); ++t)
-    for (int r = 0; r < kPanelRows; ++r) {
-      const float g = got[t]->as<float>()[r], w = want[t]->as<float>()[r];
-      ASSERT_TRUE(Same(g, w)) << what << ": token " << t << " of " << got.size() << ", row " << r << ": " << g
-                              << ", scalar " << w;
-    }
+void ExpectSame(const Outputs& got, const Outputs& want, const std::string& what) {
+  for (size_t t = 0; t < got.size(); ++t) {
+    const int64_t row = FirstDifference(got[t]->values(), want[t]->values());
+    ASSERT_EQ(row, -1) << what << ": token " << t << " of " << got.size() << ": " << got[t]->data()[row]
+                       << ", scalar " << want[t]->data()[row];
+    ASSERT_TRUE(got[t]->UntouchedBefore()) << what;
+  }
 }
 
 Rows MakeRows(DType type, int64_t k, size_t n, Values values, std::mt19937& random) {
@@ -75,7 +69,7 @@ TEST_P(MatmulCheck, TiersGiveTheBitsOfTheScalarOne) {
         const int64_t k = RandomK(type(), random);
         const auto panel = MakePanel(type(), k, fill, random);
         const Rows x = MakeRows(type(), k, n, values, random);
-        const Rows want = Multiply(scalar(), *panel, k, x, InOrder(n));
+        const Outputs want = Multiply(scalar(), *panel, k, x, InOrder(n));
         for (Isa isa : SupportedTiers())
           ExpectSame(Multiply(TableFor(isa).Matmul(type()), *panel, k, x, InOrder(n)), want,
                      std::string(kernels::Name(isa)) + ", " + Name(fill) + ", k " + std::to_string(k));
@@ -89,18 +83,18 @@ TEST_P(MatmulCheck, TokensDoNotDependOnTheirCompany) {
   const Rows x = MakeRows(type(), k, 40, Values::kNormal, random);
   for (Isa isa : SupportedTiers()) {
     const MatmulFn matmul = TableFor(isa).Matmul(type());
-    Rows alone;
+    Outputs alone;
     for (size_t t = 0; t < x.size(); ++t) {
-      alone.push_back(std::make_unique<Guarded>(kPanelRows * sizeof(float)));
+      alone.push_back(std::make_unique<GuardedBuffer<float>>(kPanelRows));
       const std::byte* in = x[t]->data();
-      float* out = alone.back()->as<float>();
+      float* out = alone.back()->data();
       matmul(panel->data(), k, &in, 1, &out);
     }
     for (size_t n = 1; n <= x.size(); ++n) {
       std::vector<int> order = InOrder(x.size());
       std::shuffle(order.begin(), order.end(), random);
       order.resize(n);
-      const Rows together = Multiply(matmul, *panel, k, x, order);
+      const Outputs together = Multiply(matmul, *panel, k, x, order);
       for (int t : order)
         ASSERT_EQ(
             std::memcmp(together[static_cast<size_t>(t)]->data(), alone[static_cast<size_t>(t)]->data(), 64),
@@ -111,16 +105,17 @@ TEST_P(MatmulCheck, TokensDoNotDependOnTheirCompany) {
 }
 
 // What a row of activations stands for.
-std::vector<double> Values64(ActType type, const Guarded& row, int64_t k) {
+std::vector<double> Values64(ActType type, Bytes& row, int64_t k) {
   std::vector<double> x(static_cast<size_t>(k));
   if (type == ActType::kF32) {
-    for (int64_t i = 0; i < k; ++i) x[static_cast<size_t>(i)] = row.as<float>()[i];
+    for (int64_t i = 0; i < k; ++i) x[static_cast<size_t>(i)] = reinterpret_cast<const float*>(row.data())[i];
     return x;
   }
   const ActLayout at{k, BlockOf(type)};
+  const auto* code = reinterpret_cast<const int8_t*>(row.data());
   const auto* scale = reinterpret_cast<const float*>(row.data() + at.scales_at());
   for (int64_t i = 0; i < k; ++i)
-    x[static_cast<size_t>(i)] = static_cast<double>(scale[i / at.block]) * row.as<int8_t>()[i];
+    x[static_cast<size_t>(i)] = static_cast<double>(scale[i / at.block]) * code[i];
   return x;
 }
 
@@ -133,7 +128,7 @@ TEST_P(MatmulCheck, ScalarIsTheProductOfTheWeights) {
       const int64_t k = 3 * 256;
       const auto panel = MakePanel(type(), k, fill, random);
       const Rows x = MakeRows(type(), k, 3, values, random);
-      const Rows y = Multiply(scalar(), *panel, k, x, InOrder(3));
+      const Outputs y = Multiply(scalar(), *panel, k, x, InOrder(3));
       std::vector<float> w(static_cast<size_t>(k));
       for (int r = 0; r < kPanelRows; ++r) {
         DecodePanelRow(type(), panel->data(), k, r, w.data());
@@ -145,7 +140,7 @@ TEST_P(MatmulCheck, ScalarIsTheProductOfTheWeights) {
             magnitude += std::fabs(w[i] * xt[i]);
           }
           const double roundings = static_cast<double>(k) / 4 + 8;
-          ASSERT_NEAR(y[t]->as<float>()[r], sum, magnitude * roundings * 0x1p-23 + 1e-43)
+          ASSERT_NEAR(y[t]->data()[r], sum, magnitude * roundings * 0x1p-23 + 1e-43)
               << Name(fill) << ", row " << r << ", token " << t;
         }
       }

@@ -87,20 +87,13 @@ std::vector<DType> PanelTypes() {
   return types;
 }
 
-std::vector<Isa> SupportedTiers() {
-  std::vector<Isa> tiers;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512})
-    if (Supported(isa)) tiers.push_back(isa);
-  return tiers;
-}
-
 std::string Name(Fill fill) {
   constexpr const char* kNames[] = {"random",      "low codes",   "high codes",
                                     "zero scales", "tiny scales", "hostile"};
   return kNames[static_cast<int>(fill)];
 }
 
-std::unique_ptr<Guarded> MakePanel(DType dtype, int64_t k, Fill fill, std::mt19937& random) {
+std::unique_ptr<Bytes> MakePanel(DType dtype, int64_t k, Fill fill, std::mt19937& random) {
   const int bytes = Info(dtype).block_bytes;
   const int64_t row_bytes = *RowBytes(dtype, k);
   std::vector<std::byte> data(static_cast<size_t>(row_bytes) * kPanelRows);
@@ -119,7 +112,7 @@ std::unique_ptr<Guarded> MakePanel(DType dtype, int64_t k, Fill fill, std::mt199
     rows.row[r] = data.data() + r * row_bytes;
     rows.scale[r] = scales.data() + r * (k / 128 + 1);
   }
-  auto panel = std::make_unique<Guarded>(PanelBytes(dtype, k));
+  auto panel = std::make_unique<Bytes>(static_cast<size_t>(PanelBytes(dtype, k)));
   PackPanel(dtype, rows, k, panel->data());
   return panel;
 }
@@ -143,9 +136,9 @@ std::vector<float> MakeValues(int64_t k, Values values, std::mt19937& random) {
   return x;
 }
 
-std::unique_ptr<Guarded> MakeActivations(ActType type, const std::vector<float>& x) {
+std::unique_ptr<Bytes> MakeActivations(ActType type, const std::vector<float>& x) {
   const auto k = static_cast<int64_t>(x.size());
-  auto row = std::make_unique<Guarded>(ActRowBytes(type, k));
+  auto row = std::make_unique<Bytes>(static_cast<size_t>(ActRowBytes(type, k)));
   const Table& table = TableFor(Isa::kScalar);
   switch (type) {
     case ActType::kF32:

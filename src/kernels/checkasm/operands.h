@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "kernels/checkasm/guarded.h"
+#include "kernels/guarded_buffer.h"
 #include "kernels/table.h"
 
 namespace sluice::kernels::checkasm {
 
+using Bytes = GuardedBuffer<std::byte>;
+
 std::vector<DType> PanelTypes();
-std::vector<Isa> SupportedTiers();
 
 enum class Fill {
   kRandom,      // codes at random, scales of ordinary size and either sign
@@ -27,7 +28,7 @@ inline constexpr Fill kFills[] = {Fill::kRandom,     Fill::kLowCodes,   Fill::kH
 std::string Name(Fill fill);
 
 // A panel of 16 rows of length k.
-std::unique_ptr<Guarded> MakePanel(DType dtype, int64_t k, Fill fill, std::mt19937& random);
+std::unique_ptr<Bytes> MakePanel(DType dtype, int64_t k, Fill fill, std::mt19937& random);
 
 enum class Values {
   kNormal,    // about a normal distribution
@@ -37,6 +38,6 @@ enum class Values {
 std::vector<float> MakeValues(int64_t k, Values values, std::mt19937& random);
 
 // An activation row by the scalar quantisers.
-std::unique_ptr<Guarded> MakeActivations(ActType type, const std::vector<float>& x);
+std::unique_ptr<Bytes> MakeActivations(ActType type, const std::vector<float>& x);
 
 }  // namespace sluice::kernels::checkasm

@@ -75,11 +75,15 @@ inline constexpr auto kHfFfn = std::to_array<Rule>({
     {"ffn.up", "model.layers.{L}.mlp.up_proj.weight"},
     {"ffn.down", "model.layers.{L}.mlp.down_proj.weight"},
 });
+// One tensor for each expert as published, or stacked with gate and up merged as newer tools save them.
 inline constexpr auto kHfExperts = std::to_array<Rule>({
     {"moe.router", "model.layers.{L}.mlp.gate.weight"},
     {"moe.expert.gate", "model.layers.{L}.mlp.experts.{E}.gate_proj.weight"},
+    {"moe.expert.gate", "model.layers.{L}.mlp.experts.gate_up_proj", Rule::Fix::kFirstHalf},
     {"moe.expert.up", "model.layers.{L}.mlp.experts.{E}.up_proj.weight"},
+    {"moe.expert.up", "model.layers.{L}.mlp.experts.gate_up_proj", Rule::Fix::kSecondHalf},
     {"moe.expert.down", "model.layers.{L}.mlp.experts.{E}.down_proj.weight"},
+    {"moe.expert.down", "model.layers.{L}.mlp.experts.down_proj"},
 });
 
 inline constexpr auto kGgufModel = std::to_array<Rule>({

@@ -1,0 +1,165 @@
+// Speed of the products with panels: kernel_bench [--type Q4_K] [--tier avx512] [--n 1,8] [--threads 1]
+// [--mib 256]. Weights are read from memory, not from a cache. Beside each figure stands its share of what
+// the machine gives: the measured read bandwidth, and the measured peak of 8-bit dot products.
+#include <fmt/format.h>
+#include <immintrin.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <span>
+#include <thread>
+
+#include "kernels/checkasm/operands.h"
+
+namespace sluice::kernels::checkasm {
+namespace {
+
+constexpr int64_t kK = 2048;
+constexpr size_t kHugePage = 2 << 20;
+constexpr int kRounds = 15;
+
+struct Options {
+  std::string type, tier;
+  std::vector<int> tokens = {1, 2, 4, 8, 16, 64};
+  int threads = 1;
+  int64_t mib = 256;
+};
+
+double CpuSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Best of several rounds of `work(thread)` on all threads at once, in seconds: CPU time of the slowest
+// thread, so that other programs' time slices do not count.
+double Time(int threads, const std::function<void(int)>& work) {
+  double best = 1e9;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<double> seconds(static_cast<size_t>(threads));
+    const auto timed = [&](int t) {
+      const double start = CpuSeconds();
+      work(t);
+      seconds[static_cast<size_t>(t)] = CpuSeconds() - start;
+    };
+    std::vector<std::thread> team;
+    for (int t = 1; t < threads; ++t) team.emplace_back(timed, t);
+    timed(0);
+    for (std::thread& t : team) t.join();
+    best = std::min(best, *std::max_element(seconds.begin(), seconds.end()));
+  }
+  return best;
+}
+
+double ReadBandwidth(std::span<std::byte> memory, int threads) {
+  const int64_t words = static_cast<int64_t>(memory.size()) / 16;
+  const double seconds = Time(threads, [&](int t) {
+    const auto* p = reinterpret_cast<const __m128i*>(memory.data());
+    __m128i sum[4] = {};
+    for (int64_t i = words * t / threads / 4 * 4; i < words * (t + 1) / threads / 4 * 4; i += 4)
+      for (int j = 0; j < 4; ++j) sum[j] = _mm_xor_si128(sum[j], _mm_load_si128(p + i + j));
+    volatile int sink =
+        _mm_cvtsi128_si32(_mm_xor_si128(_mm_xor_si128(sum[0], sum[1]), _mm_xor_si128(sum[2], sum[3])));
+    (void)sink;
+  });
+  return static_cast<double>(memory.size()) / seconds;
+}
+
+constexpr int64_t kPeakLoops = 2'000'000;
+constexpr int kChains = 16;
+
+// Sixteen independent chains of 64 multiply-adds each.
+__attribute__((target("avx512f,avx512vnni"))) void PeakVnni() {
+  __m512i sum[kChains] = {};
+  const __m512i a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(3);
+  for (int64_t i = 0; i < kPeakLoops; ++i)
+    for (int j = 0; j < kChains; ++j) {
+      sum[j] = _mm512_dpbusd_epi32(sum[j], a, b);
+      asm volatile("" : "+v"(sum[j]));
+    }
+}
+
+double PeakOps(int threads) {
+  if (!Supported(Isa::kAvx512)) return 0;
+  return static_cast<double>(kPeakLoops * kChains * 128 * threads) / Time(threads, [](int) { PeakVnni(); });
+}
+
+struct Machine {
+  double bandwidth, peak;
+};
+
+void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& machine,
+               const Options& options) {
+  std::mt19937 random(1);
+  const auto panel = MakePanel(type, kK, Fill::kRandom, random);
+  const int64_t panel_bytes = PanelBytes(type, kK);
+  const int64_t panels = static_cast<int64_t>(memory.size()) / panel_bytes;
+  for (int64_t i = 0; i < panels; ++i)
+    std::memcpy(memory.data() + i * panel_bytes, panel->data(), static_cast<size_t>(panel_bytes));
+  const auto x = MakeActivations(FindPanelFormat(type)->activations, MakeValues(kK, Values::kNormal, random));
+  const MatmulFn matmul = TableFor(isa).Matmul(type);
+  for (int n : options.tokens) {
+    // Enough panels for a tenth of a second or so: all of them for few tokens, fewer for many.
+    const int64_t share = isa == Isa::kScalar ? 400 * n : std::max(1, n / 4);
+    const int64_t used = std::max<int64_t>(panels / share, options.threads);
+    const double seconds = Time(options.threads, [&](int t) {
+      std::vector<float> y(static_cast<size_t>(n) * kPanelRows);
+      std::vector<const std::byte*> in(static_cast<size_t>(n), x->data());
+      std::vector<float*> out;
+      for (int i = 0; i < n; ++i) out.push_back(y.data() + i * kPanelRows);
+      for (int64_t p = used * t / options.threads; p < used * (t + 1) / options.threads; ++p)
+        matmul(memory.data() + p * panel_bytes, kK, in.data(), n, out.data());
+    });
+    const double bytes = static_cast<double>(used * panel_bytes) / seconds;
+    const double ops = 2.0 * static_cast<double>(used * kPanelRows * kK) * n / seconds;
+    fmt::print("{:8} {:7} n {:3}  {:7.2f} GB/s {:5.1f} %  {:8.1f} Gop/s {:5.1f} %\n", sluice::Name(type),
+               kernels::Name(isa), n, bytes / 1e9, 100 * bytes / machine.bandwidth, ops / 1e9,
+               machine.peak > 0 ? 100 * ops / machine.peak : 0.0);
+    std::fflush(stdout);
+  }
+}
+
+std::vector<int> ParseList(const std::string& text) {
+  std::vector<int> numbers;
+  for (size_t at = 0; at < text.size();
+       at = text.find(',', at) == std::string::npos ? text.size() : text.find(',', at) + 1)
+    numbers.push_back(std::max(1, std::atoi(text.c_str() + at)));
+  return numbers;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string flag = argv[i], value = argv[i + 1];
+    if (flag == "--type") options.type = value;
+    if (flag == "--tier") options.tier = value;
+    if (flag == "--n") options.tokens = ParseList(value);
+    if (flag == "--threads") options.threads = std::max(1, std::atoi(value.c_str()));
+    if (flag == "--mib") options.mib = std::max(2, std::atoi(value.c_str()) / 2 * 2);
+  }
+  const size_t bytes = static_cast<size_t>(options.mib) << 20;
+  const std::unique_ptr<void, decltype(&std::free)> owner(std::aligned_alloc(kHugePage, bytes), &std::free);
+  const std::span memory(static_cast<std::byte*>(owner.get()), bytes);
+  madvise(memory.data(), bytes, MADV_HUGEPAGE);
+  std::memset(memory.data(), 1, bytes);
+  const Machine machine{ReadBandwidth(memory, options.threads), PeakOps(options.threads)};
+  fmt::print("{} threads, k {}: reads {:.1f} GB/s, 8-bit products {:.0f} Gop/s\n", options.threads, kK,
+             machine.bandwidth / 1e9, machine.peak / 1e9);
+  for (DType type : PanelTypes())
+    for (Isa isa : SupportedTiers())
+      if ((options.type.empty() || options.type == sluice::Name(type)) &&
+          (options.tier.empty() || options.tier == kernels::Name(isa)))
+        BenchType(type, isa, memory, machine, options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace sluice::kernels::checkasm
+
+int main(int argc, char** argv) { return sluice::kernels::checkasm::Main(argc, argv); }

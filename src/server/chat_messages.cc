@@ -1,0 +1,172 @@
+#include "server/chat_messages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace sluice::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxTools = 128, kMaxToolNameLength = 64;
+constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool", "function"};
+
+// Reads one message after another; the first wrong one ends up in `fields`.
+class MessageReader {
+ public:
+  explicit MessageReader(Fields& fields) : fields_(fields) {}
+
+  Json Read(const Json& messages) {
+    Json read = Json::array();
+    for (size_t i = 0; i < messages.size() && fields_.ok(); ++i) {
+      place_ = fmt::format("messages[{}]", i);
+      read.push_back(ReadMessage(messages[i]));
+    }
+    return read;
+  }
+
+ private:
+  Fields& fields_;
+  std::string place_;
+
+  void Refuse(const std::string& member, const std::string& message,
+              std::optional<std::string> code = std::nullopt) {
+    fields_.Refuse(BadParam(place_ + member, message, std::move(code)));
+  }
+
+  Json ReadMessage(const Json& message) {
+    if (!message.is_object()) {
+      Refuse("", "each message must be an object");
+      return {};
+    }
+    const Json role = message.value("role", Json());
+    if (!role.is_string() || std::find(std::begin(kRoles), std::end(kRoles),
+                                       role.get_ref<const std::string&>()) == std::end(kRoles)) {
+      Refuse(".role", fmt::format("the role must be one of {}", fmt::join(kRoles, ", ")));
+      return {};
+    }
+    Json read = message;
+    if (role == "tool" && !message.value("tool_call_id", Json()).is_string())
+      Refuse(".tool_call_id", "a message of a tool needs the id of the call it answers");
+    const bool calls_tools =
+        role == "assistant" && (message.contains("tool_calls") || message.contains("function_call"));
+    if (calls_tools) CheckToolCalls(message.value("tool_calls", Json::array()));
+    const Json content = message.value("content", Json());
+    if (!content.is_null())
+      read["content"] = ReadContent(content);
+    else if (!calls_tools)
+      Refuse(".content", "the content must be a string or a list of text parts");
+    return read;
+  }
+
+  // Text parts become one string, for templates know nothing else.
+  Json ReadContent(const Json& content) {
+    if (content.is_string()) return content;
+    if (!content.is_array() || content.empty()) {
+      Refuse(".content", "the content must be a string or a list of text parts");
+      return {};
+    }
+    std::string text;
+    for (const Json& part : content) {
+      const Json type = part.is_object() ? part.value("type", Json()) : Json();
+      if (!type.is_string()) {
+        Refuse(".content", "each part of the content needs a type");
+      } else if (type != "text") {
+        Refuse(".content",
+               fmt::format("parts of type '{}' are not supported here: this model reads text",
+                           type.get<std::string>().substr(0, 40)),
+               "unsupported_value");
+      } else if (!part.value("text", Json()).is_string()) {
+        Refuse(".content", "a text part needs a string 'text'");
+      } else {
+        if (!text.empty()) text += '\n';
+        text += part["text"].get_ref<const std::string&>();
+      }
+      if (!fields_.ok()) return {};
+    }
+    return text;
+  }
+
+  void CheckToolCalls(const Json& calls) {
+    if (!calls.is_array()) return Refuse(".tool_calls", "'tool_calls' must be a list");
+    for (const Json& call : calls) {
+      const Json function = call.is_object() ? call.value("function", Json()) : Json();
+      if (!function.is_object() || !function.value("name", Json()).is_string())
+        return Refuse(".tool_calls", "each call needs a function with a name");
+    }
+  }
+};
+
+bool IsToolName(const Json& name) {
+  if (!name.is_string()) return false;
+  const auto& text = name.get_ref<const std::string&>();
+  return !text.empty() && text.size() <= kMaxToolNameLength &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                  c == '-' || c == '.';
+         });
+}
+
+Json ReadTools(Fields& fields) {
+  const Json* tools = fields.Raw("tools");
+  if (tools == nullptr) return {};
+  const auto refuse = [&](std::string message) {
+    fields.Refuse(BadParam("tools", std::move(message)));
+    return Json();
+  };
+  if (!tools->is_array()) return refuse("'tools' must be a list");
+  if (tools->size() > kMaxTools)
+    return refuse(fmt::format("there are {} tools, and may be {}", tools->size(), kMaxTools));
+  std::unordered_set<std::string> names;
+  for (const Json& tool : *tools) {
+    const Json function = tool.is_object() && tool.value("type", Json()) == "function"
+                              ? tool.value("function", Json())
+                              : Json();
+    if (!function.is_object() || !IsToolName(function.value("name", Json())))
+      return refuse("each tool must be a function with a name of letters, digits, '_', '-' or '.'");
+    const std::string name = function["name"];
+    if (!names.insert(name).second) return refuse(fmt::format("the tool '{}' appears twice", name));
+  }
+  return tools->empty() ? Json() : *tools;
+}
+
+// "none" hides the tools; a call cannot be forced here.
+void ReadToolChoice(Fields& fields, Json& tools) {
+  const Json* choice = fields.Raw("tool_choice");
+  if (choice == nullptr) return;
+  if (tools.is_null())
+    return fields.Refuse(BadParam("tool_choice", "'tool_choice' is only allowed with 'tools'"));
+  if (*choice == "none")
+    tools = nullptr;
+  else if (*choice != "auto")
+    fields.Refuse(
+        BadParam("tool_choice", "only \"auto\" and \"none\" are supported here", "unsupported_value"));
+}
+
+}  // namespace
+
+ChatInput ReadChatInput(Fields& fields) {
+  ChatInput input;
+  const Json* messages = fields.Raw("messages");
+  if (messages == nullptr || !messages->is_array() || messages->empty()) {
+    fields.Refuse(BadParam("messages", "'messages' must be a list of at least one message"));
+    return input;
+  }
+  input.messages = MessageReader(fields).Read(*messages);
+  input.tools = ReadTools(fields);
+  ReadToolChoice(fields, input.tools);
+  fields.Ignore({"parallel_tool_calls", "reasoning_effort", "verbosity", "prediction"});
+  input.kwargs = Json::object();
+  if (const Json* kwargs = fields.Raw("chat_template_kwargs")) {
+    if (!kwargs->is_object())
+      fields.Refuse(BadParam("chat_template_kwargs", "'chat_template_kwargs' must be an object"));
+    else
+      input.kwargs = *kwargs;
+  }
+  input.kwargs["add_generation_prompt"] = fields.Bool("add_generation_prompt").value_or(true);
+  return input;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,126 @@
+#include "server/choice.h"
+
+#include <algorithm>
+#include <span>
+
+namespace sluice::server {
+namespace {
+
+// Length of the longest end of `text` that begins one of `stops` without completing it.
+size_t PossibleStopStart(std::string_view text, const std::vector<std::string>& stops) {
+  size_t longest = 0;
+  for (const std::string& stop : stops) {
+    for (size_t length = std::min(stop.size() - 1, text.size()); length > longest; --length) {
+      if (!text.ends_with(std::string_view(stop).substr(0, length))) continue;
+      longest = length;
+      break;
+    }
+  }
+  return longest;
+}
+
+// Length of the character at the front of `text`; 0 if it is not UTF-8.
+size_t CharacterLength(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const size_t length = byte(0) < 0x80                       ? 1
+                        : byte(0) >= 0xc2 && byte(0) <= 0xdf ? 2
+                        : (byte(0) & 0xf0) == 0xe0           ? 3
+                        : byte(0) >= 0xf0 && byte(0) <= 0xf4 ? 4
+                                                             : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  if (byte(0) == 0xe0 && byte(1) < 0xa0) return 0;
+  if (byte(0) == 0xed && byte(1) >= 0xa0) return 0;
+  if (byte(0) == 0xf0 && byte(1) < 0x90) return 0;
+  if (byte(0) == 0xf4 && byte(1) >= 0x90) return 0;
+  return length;
+}
+
+// Bytes at the end of `text` that begin a character without completing it.
+size_t IncompleteEnd(std::string_view text) {
+  for (size_t length = 1; length <= std::min<size_t>(3, text.size()); ++length) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - length]);
+    if ((byte & 0xc0) == 0x80) continue;
+    const size_t needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
+    return needed > length ? length : 0;
+  }
+  return 0;
+}
+
+std::string ValidUtf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = CharacterLength(text);
+    out += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
+}
+
+}  // namespace
+
+TokenText DescribeToken(const tokenizer::Tokenizer& tokenizer, int32_t id, float logprob) {
+  std::string bytes = tokenizer.Decode(std::span(&id, 1));
+  constexpr std::string_view kSpaceMark =
+      "\xe2\x96\x81";  // SentencePiece writes a space so, and drops the first
+  if (tokenizer.TokenSpelling(id).starts_with(kSpaceMark) && !bytes.starts_with(' ')) bytes.insert(0, " ");
+  return {ValidUtf8(bytes), bytes, logprob};
+}
+
+Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs)
+    : tokenizer_(tokenizer), stop_(stop), logprobs_(logprobs), decoder_(tokenizer) {}
+
+bool Choice::Release(bool last, std::string& out) {
+  size_t first = std::string::npos;
+  for (const std::string& stop : stop_) first = std::min(first, held_.find(stop));
+  if (first != std::string::npos) {
+    out = held_.substr(0, first);
+    held_.clear();
+    return true;
+  }
+  const size_t keep = last ? 0 : std::max(PossibleStopStart(held_, stop_), IncompleteEnd(held_));
+  out = held_.substr(0, held_.size() - keep);
+  held_.erase(0, held_.size() - keep);
+  return false;
+}
+
+ChoiceDelta Choice::Take(const engine::Event& event) {
+  ChoiceDelta delta;
+  if (finished_) return delta;
+  const bool ends_answer = event.finish == engine::Finish::kStop;
+  if (event.token) {
+    ++tokens_;
+    if (!ends_answer) {  // the token that ends the answer is no part of its text
+      held_ += decoder_.Push(event.token->id);
+      if (logprobs_) {
+        TokenLogprobs entry{DescribeToken(tokenizer_, event.token->id, event.token->logprob), {}};
+        for (const auto& [id, logprob] : event.token->top)
+          entry.top.push_back(DescribeToken(tokenizer_, id, logprob));
+        delta.logprobs.push_back(std::move(entry));
+      }
+    }
+  }
+  if (event.finish) held_ += decoder_.Flush();
+  if (Release(event.finish.has_value(), delta.text)) {
+    stopped_by_text_ = !event.finish;
+    finished_ = true;
+    delta.finish_reason = "stop";
+    return delta;
+  }
+  if (!event.finish) return delta;
+  finished_ = true;
+  switch (*event.finish) {
+    case engine::Finish::kStop:
+      delta.finish_reason = "stop";
+      break;
+    case engine::Finish::kLength:
+      delta.finish_reason = "length";
+      break;
+    default:
+      delta.finish_reason = "error";
+  }
+  return delta;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,178 @@
+// For tests: a backend that says what it was told to say, one byte a token.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "server/backend.h"
+
+namespace sluice::server {
+
+// Bytes are tokens 0-255; 256 is <s>, 257 ends an answer.
+class ByteTokenizer final : public tokenizer::Tokenizer {
+ public:
+  static constexpr int32_t kBos = 256, kEos = 257;
+  std::string template_text;
+
+  Result<std::vector<tokenizer::TokenId>> Encode(std::string_view text,
+                                                 tokenizer::EncodeOptions) const override {
+    std::vector<tokenizer::TokenId> ids;
+    for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+    return ids;
+  }
+  std::string Decode(std::span<const tokenizer::TokenId> ids, bool) const override {
+    std::string text;
+    for (const auto id : ids)
+      if (id >= 0 && id < 256) text += static_cast<char>(id);
+    return text;
+  }
+  int32_t vocab_size() const override { return 258; }
+  std::string TokenSpelling(tokenizer::TokenId id) const override {
+    return id == kBos            ? "<s>"
+           : id == kEos          ? "</s>"
+           : id >= 0 && id < 256 ? std::string(1, static_cast<char>(id))
+                                 : "";
+  }
+  std::optional<tokenizer::TokenId> FindToken(std::string_view) const override { return std::nullopt; }
+  bool IsSpecial(tokenizer::TokenId id) const override { return id >= 256; }
+  std::optional<tokenizer::TokenId> bos() const override { return kBos; }
+  std::optional<tokenizer::TokenId> eos() const override { return kEos; }
+  std::span<const tokenizer::TokenId> end_tokens() const override { return ends_; }
+  std::string_view chat_template() const override { return template_text; }
+
+ private:
+  std::vector<tokenizer::TokenId> ends_ = {kEos};
+};
+
+class FakeBackend final : public Backend {
+ public:
+  explicit FakeBackend(std::string says) : says_(std::move(says)), worker_([this] { Work(); }) {}
+  ~FakeBackend() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    worker_.join();
+  }
+
+  ByteTokenizer& bytes() { return tokenizer_; }
+  // From now on no token comes until Allow.
+  void Hold() { SetBudget(0); }
+  void Allow(int64_t tokens) { SetBudget(tokens); }
+  void FailAfter(int tokens) { fail_after_ = tokens; }
+  void RefuseSubmit(Error error) { refusal_ = std::move(error); }
+  std::vector<engine::Request> requests() {
+    std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  // Waits until `count` requests have been cancelled.
+  bool WaitForCancels(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return cancelled_.size() >= count; });
+  }
+  bool WaitForRequests(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return requests_.size() >= count; });
+  }
+  size_t cancels() {
+    std::lock_guard lock(mutex_);
+    return cancelled_.size();
+  }
+
+  Result<engine::RequestId> Submit(engine::Request request, engine::EventFn on_event) override {
+    std::lock_guard lock(mutex_);
+    if (refusal_) return Fail(*refusal_);
+    requests_.push_back(request);
+    running_[++last_id_] = {std::move(request), std::move(on_event), 0};
+    changed_.notify_all();
+    return last_id_;
+  }
+  void Cancel(engine::RequestId id) override {
+    std::lock_guard lock(mutex_);
+    if (!running_.contains(id)) return;
+    cancelled_.insert(id);
+    changed_.notify_all();
+  }
+  const std::string& model_name() const override { return name_; }
+  const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
+  int context() const override { return 200; }
+
+ private:
+  struct Running {
+    engine::Request request;
+    engine::EventFn on_event;
+    size_t said = 0;
+  };
+
+  std::string says_, name_ = "fake";
+  ByteTokenizer tokenizer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<engine::RequestId, Running> running_;
+  std::set<engine::RequestId> cancelled_;
+  std::vector<engine::Request> requests_;
+  engine::RequestId last_id_ = 0;
+  int64_t budget_ = INT64_MAX;
+  int fail_after_ = -1;
+  std::optional<Error> refusal_;
+  bool stopping_ = false;
+  std::thread worker_;
+
+  void SetBudget(int64_t tokens) {
+    std::lock_guard lock(mutex_);
+    budget_ = tokens;
+    changed_.notify_all();
+  }
+
+  engine::Event NextEvent(Running& running) const {
+    if (fail_after_ >= 0 && running.said >= static_cast<size_t>(fail_after_))
+      return {.finish = engine::Finish::kError, .error = {ErrorCode::kInternal, "the numbers went bad", {}}};
+    const bool ends = running.said == says_.size();
+    engine::TokenOutput token{
+        .id = ends ? ByteTokenizer::kEos : static_cast<unsigned char>(says_[running.said]), .logprob = -0.5f};
+    for (int i = 0; i < running.request.top_logprobs; ++i)
+      token.top.emplace_back('a' + i, -1.0f - static_cast<float>(i));
+    ++running.said;
+    engine::Event event{.token = std::move(token)};
+    if (ends)
+      event.finish = engine::Finish::kStop;
+    else if (running.request.max_tokens > 0 &&
+             running.said == static_cast<size_t>(running.request.max_tokens))
+      event.finish = engine::Finish::kLength;
+    return event;
+  }
+
+  // One round over the running requests: a token each.
+  void Work() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      const bool cancels = std::any_of(running_.begin(), running_.end(),
+                                       [&](const auto& r) { return cancelled_.contains(r.first); });
+      if (running_.empty() || (budget_ <= 0 && !cancels)) {
+        changed_.wait(lock);
+        continue;
+      }
+      for (auto it = running_.begin(); it != running_.end();) {
+        engine::Event event;
+        if (cancelled_.contains(it->first))
+          event.finish = engine::Finish::kCancelled;
+        else if (budget_ <= 0) {
+          ++it;
+          continue;
+        } else {
+          event = NextEvent(it->second);
+          --budget_;
+        }
+        it->second.on_event(event);
+        it = event.finish ? running_.erase(it) : std::next(it);
+      }
+    }
+  }
+};
+
+}  // namespace sluice::server

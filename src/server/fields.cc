@@ -1,0 +1,84 @@
+#include "server/fields.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::server {
+
+using Json = nlohmann::ordered_json;
+
+Fields::Fields(const Json& object) : object_(object) {
+  if (!object.is_object())
+    Refuse({.message = fmt::format("the body must be a JSON object, not {}", object.type_name())});
+}
+
+void Fields::Refuse(ApiError error) {
+  if (!error_) error_ = std::move(error);
+}
+
+const Json* Fields::Raw(const char* name) {
+  known_.insert(name);
+  if (error_ || !object_.is_object()) return nullptr;
+  const auto found = object_.find(name);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::optional<double> Fields::Number(const char* name, double least, double most) {
+  const Json* value = Raw(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number()) {
+    Refuse(BadParam(name, fmt::format("'{}' must be a number, not {}", name, value->type_name())));
+    return std::nullopt;
+  }
+  const double number = value->get<double>();
+  if (number >= least && number <= most) return number;
+  Refuse(BadParam(name, fmt::format("'{}' is {}, and must be between {} and {}", name, number, least, most)));
+  return std::nullopt;
+}
+
+std::optional<int64_t> Fields::Integer(const char* name, int64_t least, int64_t most) {
+  const Json* value = Raw(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number_integer()) {
+    Refuse(BadParam(name, fmt::format("'{}' must be an integer, not {}", name,
+                                      value->is_number() ? "a fraction" : value->type_name())));
+    return std::nullopt;
+  }
+  const bool fits =
+      !value->is_number_unsigned() || value->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX);
+  if (fits && value->get<int64_t>() >= least && value->get<int64_t>() <= most) return value->get<int64_t>();
+  Refuse(BadParam(
+      name, fmt::format("'{}' is {}, and must be between {} and {}", name, value->dump(), least, most)));
+  return std::nullopt;
+}
+
+std::optional<bool> Fields::Bool(const char* name) {
+  const Json* value = Raw(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  Refuse(BadParam(name, fmt::format("'{}' must be true or false, not {}", name, value->type_name())));
+  return std::nullopt;
+}
+
+std::optional<std::string> Fields::Text(const char* name) {
+  const Json* value = Raw(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_string()) return value->get<std::string>();
+  Refuse(BadParam(name, fmt::format("'{}' must be a string, not {}", name, value->type_name())));
+  return std::nullopt;
+}
+
+void Fields::Ignore(std::initializer_list<const char*> names) {
+  for (const char* name : names) known_.insert(name);
+}
+
+std::vector<std::string> Fields::Unknown() const {
+  std::vector<std::string> unknown;
+  if (!object_.is_object()) return unknown;
+  for (const auto& [name, value] : object_.items())
+    if (!known_.contains(name)) unknown.push_back(name);
+  return unknown;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,232 @@
+#include "server/generation.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "server/json_input.h"
+#include "server/sse.h"
+
+namespace sluice::server {
+
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const Usage& usage) {
+  return {{"prompt_tokens", usage.prompt_tokens},
+          {"completion_tokens", usage.completion_tokens},
+          {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+}
+
+AnswerId AnswerId::Make(const std::string& prefix, const std::string& model) {
+  std::random_device device;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {fmt::format("{}-{:08x}{:08x}{:08x}", prefix, device(), device(), device()),
+          std::chrono::duration_cast<std::chrono::seconds>(now).count(), model};
+}
+
+Reply ErrorReply(const ApiError& error) {
+  return {error.status, Dump(ToJson(error)), "application/json", error.headers};
+}
+
+namespace {
+
+// Events on their way from the engine's thread to the connection's.
+class Mailbox {
+ public:
+  explicit Mailbox(Waker wake) : wake_(std::move(wake)) {}
+
+  void Post(size_t choice, const engine::Event& event) {
+    std::lock_guard lock(mutex_);
+    events_.emplace_back(choice, event);
+    if (events_.size() == 1 && wake_) wake_();
+  }
+  std::vector<std::pair<size_t, engine::Event>> Take() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(events_, {});
+  }
+  // Nobody reads any more.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    wake_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  Waker wake_;
+  std::vector<std::pair<size_t, engine::Event>> events_;
+};
+
+class Generation final : public PendingAnswer {
+ public:
+  Generation(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format, AnswerId id,
+             Waker wake)
+      : backend_(backend),
+        request_(std::move(request)),
+        format_(std::move(format)),
+        id_(std::move(id)),
+        mailbox_(std::make_shared<Mailbox>(std::move(wake))) {}
+
+  ~Generation() override {
+    mailbox_->Close();
+    for (size_t i = 0; i < ids_.size(); ++i)
+      if (!choices_[i].finished()) backend_.Cancel(ids_[i]);
+  }
+
+  Status Submit() {
+    const size_t count = request_.prompts.size() * static_cast<size_t>(request_.choices);
+    choices_.reserve(count);
+    for (size_t i = 0; i < count; ++i)
+      choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.top_logprobs >= 0);
+    whole_.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      const size_t prompt = i / static_cast<size_t>(request_.choices);
+      if (!request_.echoes.empty()) whole_[i].text = request_.echoes[prompt];
+      if (request_.max_tokens == 0) {
+        mailbox_->Post(i, {.finish = engine::Finish::kLength});
+        continue;
+      }
+      auto id =
+          backend_.Submit(EngineRequest(prompt, i),
+                          [mailbox = mailbox_, i](const engine::Event& event) { mailbox->Post(i, event); });
+      if (!id) return Fail(std::move(id).error());
+      ids_.push_back(*id);
+    }
+    for (const auto& prompt : request_.prompts) usage_.prompt_tokens += static_cast<int64_t>(prompt.size());
+    unfinished_ = count;
+    return {};
+  }
+
+  bool streamed() const override { return request_.stream; }
+
+  Headers headers() const override {
+    if (request_.ignored_fields.empty()) return {};
+    return {{"x-ignored-fields", fmt::format("{}", fmt::join(request_.ignored_fields, ", "))}};
+  }
+
+  Progress Take() override {
+    Progress progress;
+    if (request_.stream && !started_) Begin(progress.bytes);
+    for (const auto& [index, event] : mailbox_->Take()) {
+      Handle(index, event, progress);
+      if (progress.failed || progress.reply) break;
+    }
+    if (unfinished_ == 0 && !progress.failed && !progress.reply) Finish(progress);
+    progress.done = progress.failed || unfinished_ == 0 || progress.reply.has_value();
+    return progress;
+  }
+
+ private:
+  Backend& backend_;
+  GenerationRequest request_;
+  std::unique_ptr<AnswerFormat> format_;
+  AnswerId id_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::vector<engine::RequestId> ids_;
+  std::vector<Choice> choices_;
+  std::vector<ChoiceDelta> whole_;  // what each choice has said so far, where it is not streamed
+  Usage usage_;
+  size_t unfinished_ = 0;
+  bool started_ = false;
+
+  engine::Request EngineRequest(size_t prompt, size_t index) const {
+    engine::Request request;
+    request.prompt = request_.prompts[prompt];
+    request.max_tokens = static_cast<int>(request_.max_tokens.value_or(0));
+    request.sampling = request_.sampling;
+    request.sampling.seed +=
+        index * 0x9e3779b97f4a7c15u;  // choices differ, and again the same way for a seed
+    const auto ends = backend_.tokenizer().end_tokens();
+    request.stop_tokens.assign(ends.begin(), ends.end());
+    request.top_logprobs = request_.top_logprobs;
+    return request;
+  }
+
+  Json Envelope(const char* object) const {
+    return {{"id", id_.id}, {"object", object}, {"created", id_.created}, {"model", id_.model}};
+  }
+
+  std::string Chunk(Json choice) const {
+    Json chunk = Envelope(format_->chunk_object());
+    chunk["choices"] = Json::array({std::move(choice)});
+    if (request_.include_usage) chunk["usage"] = nullptr;
+    return SseEvent(Dump(chunk));
+  }
+
+  void Begin(std::string& bytes) {
+    started_ = true;
+    for (size_t i = 0; i < choices_.size(); ++i) {
+      const Json first = format_->FirstDelta(static_cast<int>(i));
+      if (!first.is_null()) bytes += Chunk(first);
+      if (!whole_[i].text.empty())
+        bytes += Chunk(format_->Delta(static_cast<int>(i), {.text = whole_[i].text}));
+    }
+  }
+
+  void Handle(size_t index, const engine::Event& event, Progress& progress) {
+    Choice& choice = choices_[index];
+    if (choice.finished()) return;
+    ChoiceDelta delta = choice.Take(event);
+    if (delta.finish_reason == "error") return Break(event, progress);
+    if (choice.finished()) {
+      --unfinished_;
+      usage_.completion_tokens += choice.tokens();
+      if (choice.stopped_by_text() && index < ids_.size()) backend_.Cancel(ids_[index]);
+    }
+    if (request_.stream) {
+      if (!delta.text.empty() || !delta.logprobs.empty() || delta.finish_reason)
+        progress.bytes += Chunk(format_->Delta(static_cast<int>(index), delta));
+      return;
+    }
+    whole_[index].text += delta.text;
+    for (auto& entry : delta.logprobs) whole_[index].logprobs.push_back(std::move(entry));
+    whole_[index].finish_reason = delta.finish_reason;
+  }
+
+  void Break(const engine::Event& event, Progress& progress) {
+    const bool cancelled = event.finish == engine::Finish::kCancelled;
+    const ApiError error =
+        cancelled ? ApiError{.status = 503, .message = "the server is shutting down", .type = "server_error"}
+                  : FromEngine(event.error);
+    if (!request_.stream) {
+      progress.reply = ErrorReply(error);
+      return;
+    }
+    progress.bytes += SseEvent(Dump(ToJson(error)));
+    progress.failed = true;
+  }
+
+  void Finish(Progress& progress) {
+    if (request_.stream) {
+      if (request_.include_usage) {
+        Json chunk = Envelope(format_->chunk_object());
+        chunk["choices"] = Json::array();
+        chunk["usage"] = ToJson(usage_);
+        progress.bytes += SseEvent(Dump(chunk));
+      }
+      progress.bytes += kSseDone;
+      return;
+    }
+    Json body = Envelope(format_->object());
+    Json& choices = body["choices"] = Json::array();
+    for (size_t i = 0; i < whole_.size(); ++i)
+      choices.push_back(format_->Whole(static_cast<int>(i), whole_[i]));
+    body["usage"] = ToJson(usage_);
+    progress.reply = Reply{200, Dump(body), "application/json", headers()};
+  }
+};
+
+}  // namespace
+
+Answer StartGeneration(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format,
+                       AnswerId id, Waker wake) {
+  auto generation = std::make_unique<Generation>(backend, std::move(request), std::move(format),
+                                                 std::move(id), std::move(wake));
+  if (const Status submitted = generation->Submit(); !submitted)
+    return ErrorReply(FromEngine(submitted.error()));
+  return generation;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,194 @@
+// What the server does with HTTP, well-formed and not.
+#include "server/http.h"
+
+#include "server/server_fixture.h"
+
+namespace sluice::server {
+namespace {
+
+TEST_F(ServerTest, HealthAndModels) {
+  Start();
+  EXPECT_EQ(Get("/health").status, 200);
+  const TestResponse models = Get("/v1/models");
+  EXPECT_EQ(models.json()["data"][0]["id"], "fake");
+  EXPECT_NE(models.head.find("x-request-id: req_"), std::string::npos);
+}
+
+TEST_F(ServerTest, UnknownPathsMethodsAndTypes) {
+  Start();
+  const TestResponse missing = Get("/nothing");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.json()["error"].size(), 4u);
+  EXPECT_EQ(missing.Error("type"), "invalid_request_error");
+  const TestResponse method = Raw(Request("DELETE", "/v1/completions"));
+  EXPECT_EQ(method.status, 405);
+  EXPECT_NE(method.head.find("Allow: POST"), std::string::npos);
+  EXPECT_EQ(Raw("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "
+                "2\r\n\r\n{}")
+                .status,
+            415);
+  EXPECT_EQ(Post("/v1/completions", "{}", "Content-Encoding: gzip\r\n").status, 415);
+  EXPECT_EQ(Get("/%00").status, 400);
+  EXPECT_EQ(Get("/..%2f..%2fetc/passwd").status, 404);
+}
+
+TEST_F(ServerTest, MalformedHeadsAreRefused) {
+  Start();
+  const std::string start = "GET /health HTTP/1.1\r\nHost: localhost\r\n";
+  EXPECT_EQ(Raw("GET /health HTTP/1.1\nHost: localhost\n\n").status, 400);  // bare LF
+  EXPECT_EQ(Raw(start + "X-A: b\r\n folded\r\n\r\n").status, 400);          // obs-fold
+  EXPECT_EQ(Raw(start + "Bad Name: b\r\n\r\n").status, 400);
+  EXPECT_EQ(Raw(start + std::string("X: a\0b\r\n\r\n", 12)).status, 400);
+  EXPECT_EQ(Raw(start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}").status, 400);
+  EXPECT_EQ(Raw(start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").status, 400);
+  EXPECT_EQ(Raw(start + "Transfer-Encoding: gzip, chunked\r\n\r\n").status, 400);
+  EXPECT_EQ(Raw(start + "Content-Length: -1\r\n\r\n").status, 400);
+  EXPECT_EQ(Raw("garbage\r\n\r\n").status, 400);
+  EXPECT_EQ(Raw("GET /health HTTP/3.0\r\n\r\n").status, 505);
+  EXPECT_EQ(Raw(start + "X: " + std::string(40000, 'x') + "\r\n\r\n").status, 431);
+  std::string many = start;
+  for (int i = 0; i < 120; ++i) many += fmt::format("X-{}: y\r\n", i);
+  EXPECT_EQ(Raw(many + "\r\n").status, 431);
+}
+
+TEST_F(ServerTest, BodiesAreBounded) {
+  http.max_body_bytes = 1000;
+  Start();
+  const std::string start =
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  EXPECT_EQ(Raw(start + "Content-Length: 1001\r\n\r\n").status, 413);  // before any of it is read
+  std::string endless = start + "Transfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 40; ++i) endless += "40\r\n" + std::string(0x40, ' ') + "\r\n";
+  EXPECT_EQ(Raw(endless).status, 413);
+  for (const char* size : {"-2", "0x", "zz", "10000000000000000", "fffffffffffffffff"})
+    EXPECT_EQ(Raw(start + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n{}\r\n0\r\n\r\n").status / 100,
+              4)
+        << size;
+}
+
+TEST_F(ServerTest, ChunkedBodiesAndContinue) {
+  Start();
+  TestClient client(port());
+  client.Send(
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: "
+      "close\r\n"
+      "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send("8\r\n{\"prompt\r\n7\r\n\":\"Hi\"}\r\n0\r\n\r\n");
+  const TestResponse response = ParseResponse(client.ReadAll());
+  EXPECT_EQ(response.json()["choices"][0]["text"], "Hello, w\xc3\xb6rld!");
+}
+
+TEST_F(ServerTest, OneConnectionServesManyRequests) {
+  Start();
+  TestClient client(port());
+  const std::string get = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  client.Send(get);
+  EXPECT_NE(client.ReadUntil("\"ok\"}").find("200 OK"), std::string::npos);
+  client.Send(get + get);  // pipelined
+  EXPECT_NE(client.ReadUntil("\"ok\"}").find("200 OK"), std::string::npos);
+  EXPECT_NE(client.ReadUntil("\"ok\"}").find("200 OK"), std::string::npos);
+}
+
+TEST_F(ServerTest, SlowHeadsTimeOut) {
+  http.head_timeout = std::chrono::milliseconds(100);
+  Start();
+  TestClient client(port());
+  client.Send("GET /health HT");
+  EXPECT_EQ(ParseResponse(client.ReadAll()).status, 408);
+}
+
+TEST_F(ServerTest, ForeignHostsKeysAndOrigins) {
+  security.api_key = "secret";
+  Start();
+  EXPECT_EQ(Raw("GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").status, 403);
+  EXPECT_EQ(Get("/health").status, 200);
+  EXPECT_EQ(Get("/v1/models").Error("code"), "invalid_api_key");
+  EXPECT_EQ(Chat("").status, 401);
+  EXPECT_EQ(Raw(Request("GET", "/v1/models", "", "Authorization: Bearer secreT\r\n")).status, 401);
+  EXPECT_EQ(Raw(Request("GET", "/v1/models", "", "Authorization: Bearer secret\r\n")).status, 200);
+  EXPECT_EQ(Raw(Request("GET", "/v1/models", "", "x-api-key: secret\r\n")).status, 200);
+  EXPECT_EQ(
+      Raw(Request("GET", "/health", "", "Origin: https://evil.example\r\n")).head.find("Access-Control"),
+      std::string::npos);
+  EXPECT_NE(Raw(Request("GET", "/health", "", "Origin: http://localhost:3000\r\n"))
+                .head.find("Access-Control-Allow-Origin: http://localhost:3000"),
+            std::string::npos);
+  const auto preflight =
+      Raw(Request("OPTIONS", "/v1/chat/completions", "",
+                  "Origin: http://localhost:3000\r\nAccess-Control-Request-Headers: x-stainless-os\r\n"));
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_NE(preflight.head.find("x-stainless-os"), std::string::npos);
+}
+
+TEST_F(ServerTest, TooManyConnectionsAreTurnedAway) {
+  http.max_connections = 1;
+  Start();
+  TestClient first(port());
+  first.Send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_NE(first.ReadUntil("}").find("200"), std::string::npos);
+  const TestResponse second = Get("/health");
+  EXPECT_EQ(second.status, 503);
+  EXPECT_NE(second.head.find("Retry-After"), std::string::npos);
+}
+
+TEST_F(ServerTest, DisconnectCancelsStreamsAndWholeAnswers) {
+  backend.Hold();
+  Start();
+  const std::string body = R"({"prompt":"Hi","n":4,"max_tokens":50)";
+  for (const char* rest : {R"(,"stream":true})", "}"}) {
+    const size_t before = backend.cancels(), requests = backend.requests().size();
+    TestClient client(port());
+    client.Send(Request("POST", "/v1/completions", body + rest));
+    ASSERT_TRUE(backend.WaitForRequests(requests + 4));
+    if (std::string_view(rest).size() > 1) client.ReadUntil("\r\n\r\n");
+    client.Close();
+    backend.Allow(4);  // what is written next finds nobody
+    EXPECT_TRUE(backend.WaitForCancels(before + 4)) << rest;
+    backend.Hold();
+  }
+}
+
+TEST_F(ServerTest, HalfClosedClientsAreAnswered) {
+  backend.Hold();
+  Start();
+  TestClient client(port());
+  client.Send(Request("POST", "/v1/completions", R"({"prompt":"Hi"})"));
+  client.CloseSending();
+  ASSERT_TRUE(backend.WaitForRequests(1));
+  backend.Allow(INT64_MAX);
+  const TestResponse response = ParseResponse(client.ReadAll());
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.json()["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(backend.cancels(), 0u);
+}
+
+TEST_F(ServerTest, StoppingDrains) {
+  backend.Hold();
+  Start();
+  TestClient running(port()), idle(port());
+  running.Send(Request("POST", "/v1/completions", R"({"prompt":"Hi"})"));
+  ASSERT_TRUE(backend.WaitForRequests(1));
+  idle.Send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  idle.ReadUntil("}");
+  server().Stop();
+  EXPECT_EQ(idle.ReadAll(), "");  // closed
+  EXPECT_EQ(Get("/health").status, 503);
+  EXPECT_EQ(Complete("").status, 503);
+  backend.Allow(INT64_MAX);
+  EXPECT_EQ(ParseResponse(running.ReadAll()).status, 200);
+}
+
+TEST_F(ServerTest, TakenPortIsAnError) {
+  Start();
+  HttpOptions second;
+  second.port = port();
+  FakeBackend other("");
+  Service service(other, ChatPrompt::For(other.tokenizer()).value(), {});
+  const auto server = HttpServer::Listen(second, service);
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().code, ErrorCode::kPortInUse);
+}
+
+}  // namespace
+}  // namespace sluice::server

@@ -1,0 +1,148 @@
+#include "server/openai_completions.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <span>
+
+namespace sluice::server {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr int64_t kDefaultMaxTokens = 16;
+constexpr size_t kMaxAnswers = 256;  // prompts times choices
+
+// text_offset needs the place of every token in the answer's text; a stream counts on.
+class Format final : public AnswerFormat {
+ public:
+  Json FirstDelta(int) const override { return nullptr; }
+  Json Delta(int index, const ChoiceDelta& delta) const override { return Entry(index, delta); }
+  const char* chunk_object() const override { return "text_completion"; }
+  Json Whole(int index, const ChoiceDelta& whole) const override { return Entry(index, whole); }
+  const char* object() const override { return "text_completion"; }
+
+ private:
+  static Json Entry(int index, const ChoiceDelta& delta) {
+    return {{"index", index},
+            {"text", delta.text},
+            {"logprobs", Logprobs(delta)},
+            {"finish_reason", delta.finish_reason ? Json(*delta.finish_reason) : Json()}};
+  }
+
+  static Json Logprobs(const ChoiceDelta& delta) {
+    if (delta.logprobs.empty()) return nullptr;
+    Json tokens = Json::array(), token_logprobs = Json::array(), top_logprobs = Json::array(),
+         offsets = Json::array();
+    size_t offset = 0;
+    for (const TokenLogprobs& entry : delta.logprobs) {
+      tokens.push_back(entry.token.text);
+      token_logprobs.push_back(entry.token.logprob);
+      Json top = Json::object();
+      for (const TokenText& other : entry.top)
+        if (!top.contains(other.text)) top[other.text] = other.logprob;
+      top_logprobs.push_back(std::move(top));
+      offsets.push_back(offset);
+      offset += entry.token.text.size();
+    }
+    return {{"tokens", std::move(tokens)},
+            {"token_logprobs", std::move(token_logprobs)},
+            {"top_logprobs", std::move(top_logprobs)},
+            {"text_offset", std::move(offsets)}};
+  }
+};
+
+class PromptReader {
+ public:
+  PromptReader(Fields& fields, const Backend& backend, GenerationRequest& request)
+      : fields_(fields), backend_(backend), request_(request) {}
+
+  void Read() {
+    const Json* prompt = fields_.Raw("prompt");
+    if (prompt == nullptr)
+      return Refuse("'prompt' is missing: a string, a list of strings, token ids, or lists of token ids");
+    if (prompt->is_string()) return AddText(*prompt);
+    if (!prompt->is_array() || prompt->empty())
+      return Refuse("'prompt' must be a string or a list that is not empty");
+    if (prompt->front().is_number()) return AddIds(*prompt);
+    if (prompt->size() * static_cast<size_t>(request_.choices) > kMaxAnswers)
+      return Refuse(fmt::format("{} prompts times {} answers are more than {}", prompt->size(),
+                                request_.choices, kMaxAnswers));
+    for (const Json& one : *prompt) {
+      if (one.is_string())
+        AddText(one);
+      else if (one.is_array())
+        AddIds(one);
+      else
+        Refuse("the prompts must all be strings or lists of token ids");
+    }
+  }
+
+ private:
+  Fields& fields_;
+  const Backend& backend_;
+  GenerationRequest& request_;
+
+  void Refuse(std::string message) { fields_.Refuse(BadParam("prompt", std::move(message))); }
+
+  void AddText(const std::string& text) {
+    if (text.empty()) return Refuse("the prompt is empty");
+    auto ids = backend_.tokenizer().Encode(text);
+    if (!ids) return Refuse(ids.error().message);
+    if (ids->empty()) return Refuse("the prompt has no tokens");
+    request_.prompts.push_back(std::move(*ids));
+    request_.echoes.push_back(text);
+  }
+
+  void AddIds(const Json& ids) {
+    if (ids.empty()) return Refuse("a list of token ids is empty");
+    std::vector<int32_t> prompt;
+    prompt.reserve(ids.size());
+    const int32_t vocabulary = backend_.tokenizer().vocab_size();
+    for (const Json& id : ids) {
+      if (!id.is_number_integer() || id < 0 || id >= vocabulary)
+        return Refuse(
+            fmt::format("{} is no token id; the vocabulary has {}", id.dump().substr(0, 40), vocabulary));
+      prompt.push_back(id);
+    }
+    request_.echoes.push_back(backend_.tokenizer().Decode(prompt));
+    request_.prompts.push_back(std::move(prompt));
+  }
+};
+
+void RefuseUnsupported(Fields& fields, const GenerationRequest& request) {
+  const auto best_of = fields.Integer("best_of", 1, kMaxChoices);
+  if (best_of && *best_of != request.choices)
+    fields.Refuse(BadParam("best_of", "'best_of' must equal 'n' here", "unsupported_value"));
+  if (const auto suffix = fields.Text("suffix"); suffix && !suffix->empty())
+    fields.Refuse(BadParam("suffix", "'suffix' is not supported here", "unsupported_value"));
+}
+
+}  // namespace
+
+ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend) {
+  Fields fields(body);
+  GenerationRequest request;
+  ReadGeneration(fields, backend, request);
+  request.max_tokens = fields.Integer("max_tokens", 0, INT32_MAX).value_or(kDefaultMaxTokens);
+  if (const auto logprobs = fields.Integer("logprobs", 0, 5))
+    request.top_logprobs = static_cast<int>(*logprobs);
+  const bool echo = fields.Bool("echo").value_or(false);
+  if (request.max_tokens == 0 && !echo)
+    fields.Refuse(BadParam("max_tokens", "'max_tokens' may be 0 only with 'echo'"));
+  if (echo && request.top_logprobs >= 0)
+    fields.Refuse(
+        BadParam("echo", "log probabilities of the prompt are not supported here", "unsupported_value"));
+  RefuseUnsupported(fields, request);
+  if (fields.ok()) PromptReader(fields, backend, request).Read();
+  if (!echo) request.echoes.clear();
+  request.ignored_fields = fields.Unknown();
+  CheckLengths(fields, backend, "prompt", request);
+  if (!fields.ok()) return tl::make_unexpected(fields.error());
+  return request;
+}
+
+std::unique_ptr<AnswerFormat> CompletionFormat() { return std::make_unique<Format>(); }
+
+}  // namespace sluice::server

@@ -1,0 +1,16 @@
+// POST /v1/completions.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+
+#include "server/answer_format.h"
+#include "server/generation_request.h"
+
+namespace sluice::server {
+
+ApiResult<GenerationRequest> ReadCompletionRequest(const nlohmann::ordered_json& body,
+                                                   const Backend& backend);
+std::unique_ptr<AnswerFormat> CompletionFormat();
+
+}  // namespace sluice::server

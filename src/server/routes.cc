@@ -1,0 +1,141 @@
+#include "server/routes.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "server/generation.h"
+#include "server/json_input.h"
+#include "server/openai_chat.h"
+#include "server/openai_completions.h"
+
+namespace sluice::server {
+
+using Json = nlohmann::ordered_json;
+
+struct Service::Route {
+  std::string_view method, path;
+  bool open;  // needs no key
+  Answer (Service::*handle)(const HttpRequest& request, Waker wake);
+};
+
+const Service::Route Service::kRoutes[] = {
+    {"GET", "/health", true, &Service::Health},
+    {"GET", "/v1/models", false, &Service::Models},
+    {"POST", "/v1/chat/completions", false, &Service::Chat},
+    {"POST", "/v1/completions", false, &Service::Completions},
+};
+
+Service::Service(Backend& backend, ChatPrompt chat_prompt, SecurityOptions security)
+    : backend_(backend),
+      chat_prompt_(std::move(chat_prompt)),
+      security_(std::move(security)),
+      started_(std::chrono::duration_cast<std::chrono::seconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+                   .count()) {}
+
+Headers Service::CommonHeaders(const HttpRequest& request) const {
+  Headers headers = CorsHeaders(request, security_);
+  headers.emplace_back("x-request-id", request.id);
+  return headers;
+}
+
+namespace {
+
+ApiResult<void> CheckBody(const HttpRequest& request) {
+  const auto encoding = request.Header("content-encoding");
+  if (encoding && *encoding != "identity")
+    return tl::make_unexpected(
+        ApiError{.status = 415,
+                 .message = fmt::format("the body must not be encoded, and is {}", encoding->substr(0, 40))});
+  std::string type(request.Header("content-type").value_or("missing"));
+  type = type.substr(0, type.find_first_of("; "));
+  for (char& c : type) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  if (type == "application/json") return {};
+  return tl::make_unexpected(ApiError{
+      .status = 415,
+      .message = fmt::format("the content type must be application/json, and is {}", type.substr(0, 100))});
+}
+
+ApiError NoSuchMethod(const HttpRequest& request, const std::string& allowed) {
+  return {.status = 405,
+          .message = fmt::format("{} is not allowed for {}; use {}", request.method.substr(0, 40),
+                                 request.path, allowed),
+          .code = "method_not_allowed",
+          .headers = {{"Allow", allowed}}};
+}
+
+}  // namespace
+
+ApiResult<Answer> Service::Dispatch(const HttpRequest& request, Waker wake) {
+  if (const auto host = CheckHost(request); !host) return tl::make_unexpected(host.error());
+  std::string allowed;
+  for (const Route& route : kRoutes) {
+    if (route.path != request.path) continue;
+    const bool head = request.method == "HEAD" && route.method == "GET";
+    if (route.method != request.method && !head) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+      continue;
+    }
+    if (!route.open)
+      if (const auto key = CheckKey(request, security_); !key) return tl::make_unexpected(key.error());
+    if (draining_ && !route.open)
+      return tl::make_unexpected(ApiError{.status = 503,
+                                          .message = "the server is shutting down",
+                                          .type = "server_error",
+                                          .headers = {{"Retry-After", "5"}}});
+    if (route.method == "POST")
+      if (const auto body = CheckBody(request); !body) return tl::make_unexpected(body.error());
+    return (this->*route.handle)(request, std::move(wake));
+  }
+  if (allowed.empty())
+    return tl::make_unexpected(
+        NotFound(fmt::format("there is no {}", request.path.substr(0, 200)), "not_found"));
+  if (request.method == "OPTIONS") return Answer(Reply{204, "", "", {{"Allow", allowed}}});
+  return tl::make_unexpected(NoSuchMethod(request, allowed));
+}
+
+Answer Service::Handle(const HttpRequest& request, Waker wake) {
+  try {
+    auto answer = Dispatch(request, std::move(wake));
+    if (answer) return std::move(*answer);
+    return ErrorReply(answer.error());
+  } catch (const std::exception& error) {  // the JSON library's, or no memory
+    return ErrorReply(ServerError(fmt::format("the request could not be handled: {}", error.what())));
+  }
+}
+
+Answer Service::Health(const HttpRequest&, Waker) {
+  if (draining_) return Reply{503, Dump({{"status", "draining"}})};
+  return Reply{200, Dump({{"status", "ok"}})};
+}
+
+Answer Service::Models(const HttpRequest&, Waker) {
+  const Json model = {{"id", backend_.model_name()},
+                      {"object", "model"},
+                      {"created", started_},
+                      {"owned_by", "sluice"},
+                      {"max_model_len", backend_.context()}};
+  return Reply{200, Dump({{"object", "list"}, {"data", Json::array({model})}})};
+}
+
+Answer Service::Chat(const HttpRequest& request, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  auto generation = ReadChatRequest(*body, backend_, chat_prompt_);
+  if (!generation) return ErrorReply(generation.error());
+  return StartGeneration(backend_, std::move(*generation), ChatFormat(),
+                         AnswerId::Make("chatcmpl", backend_.model_name()), std::move(wake));
+}
+
+Answer Service::Completions(const HttpRequest& request, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  auto generation = ReadCompletionRequest(*body, backend_);
+  if (!generation) return ErrorReply(generation.error());
+  return StartGeneration(backend_, std::move(*generation), CompletionFormat(),
+                         AnswerId::Make("cmpl", backend_.model_name()), std::move(wake));
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,42 @@
+// Which request goes where.
+#pragma once
+
+#include <atomic>
+
+#include "server/answer.h"
+#include "server/backend.h"
+#include "server/chat_prompt.h"
+#include "server/http_message.h"
+#include "server/security.h"
+
+namespace sluice::server {
+
+// Everything a route needs. Immutable but for `draining`; routes run on several threads.
+class Service {
+ public:
+  Service(Backend& backend, ChatPrompt chat_prompt, SecurityOptions security);
+
+  Answer Handle(const HttpRequest& request, Waker wake);
+  // Headers for every answer to this request.
+  Headers CommonHeaders(const HttpRequest& request) const;
+  // From now on /health says 503 and nothing new is begun.
+  void Drain() { draining_ = true; }
+
+ private:
+  struct Route;
+  static const Route kRoutes[];
+
+  Backend& backend_;
+  ChatPrompt chat_prompt_;
+  SecurityOptions security_;
+  int64_t started_;  // Unix seconds
+  std::atomic<bool> draining_ = false;
+
+  ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
+  Answer Health(const HttpRequest& request, Waker wake);
+  Answer Models(const HttpRequest& request, Waker wake);
+  Answer Chat(const HttpRequest& request, Waker wake);
+  Answer Completions(const HttpRequest& request, Waker wake);
+};
+
+}  // namespace sluice::server

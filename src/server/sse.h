@@ -1,0 +1,15 @@
+// Server-sent events.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sluice::server {
+
+// "data: ...\n\n". `data` has no line ends.
+std::string SseEvent(std::string_view data);
+inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
+// A comment, which clients skip: keeps idle connections alive.
+inline constexpr std::string_view kSseComment = ": waiting\n\n";
+
+}  // namespace sluice::server

@@ -1,0 +1,45 @@
+"""The server as a process: it answers, refuses a taken port, and ends when told."""
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+
+def start(program, *flags):
+    server = subprocess.Popen([program, "serve", "--threads", "1", *flags], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
+    line = server.stderr.readline()
+    assert "answers on http://127.0.0.1:" in line, line
+    return server, line.split("http://")[1].split()[0]
+
+
+def complete(address):
+    body = json.dumps({"prompt": "Once upon a time", "max_tokens": 5, "temperature": 0}).encode()
+    request = urllib.request.Request(f"http://{address}/v1/completions", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return json.load(answer)
+
+
+def main():
+    program = sys.argv[1]
+    server, address = start(program, "--port", "0")
+    try:
+        with urllib.request.urlopen(f"http://{address}/health", timeout=120) as answer:
+            assert answer.status == 200
+        answer = complete(address)
+        assert answer["usage"]["completion_tokens"] == 5, answer
+        assert answer["choices"][0]["text"], answer
+        port = address.rsplit(":", 1)[1]
+        second = subprocess.run([program, "serve", "--port", port], capture_output=True, text=True, timeout=120)
+        assert second.returncode == 69, second
+        assert port in second.stderr, second
+    finally:
+        server.send_signal(signal.SIGTERM)
+        status = server.wait(timeout=120)
+    assert status == 0, status
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
