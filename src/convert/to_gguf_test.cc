@@ -41,7 +41,7 @@ TEST_F(ToGguf, RefusesGgufAndTypesThatCannotBeMade) {
   const auto gguf = ConvertToGguf({.input = kGoldens / "gguf_mixtral_q8_0", .output = folder_ / "out.gguf"});
   EXPECT_EQ(gguf.error().code, ErrorCode::kUsage) << gguf.error().message;
   const auto type =
-      ConvertToGguf({.input = kGoldens / "mixtral", .output = folder_ / "out.gguf", .types = "NVFP4"});
+      ConvertToGguf({.input = kGoldens / "llama", .output = folder_ / "out.gguf", .types = "NVFP4"});
   EXPECT_EQ(type.error().code, ErrorCode::kUsage) << type.error().message;
 }
 
