@@ -14,7 +14,7 @@
 namespace sluice::cli {
 namespace {
 
-constexpr char kPrompt[] = "Once upon a time there was a little girl who lived near a deep river.";
+constexpr char kPrompt[] = "Once upon a time there was a little girl who";
 
 struct Options {
   std::string model, prompt = kPrompt;
@@ -55,7 +55,8 @@ Result<int> Demo(const Options& options) {
   Print(fmt::format("{}{}{}", colours ? "\033[1m" : "", options.prompt, colours ? "\033[0m" : ""));
   if (conversation->IsChat()) Print("\n");
   SLUICE_TRY(const Generation answer,
-             Generate(session, NewRequest(session, std::move(prompt), options.sampling), PrintNow));
+             Generate(session, NewRequest(session, std::move(prompt), options.sampling),
+                      conversation->answer(), PrintNow));
   Print("\n\n" + Summary(session, answer));
   return 0;
 }
