@@ -19,7 +19,7 @@ class Continuation final : public Conversation {
  public:
   explicit Continuation(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-  bool IsChat() const override { return false; }
+  Answer answer() const override { return Answer::kContinue; }
 
   Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
     SLUICE_TRY(const std::vector<TokenId> added, tokenizer_.Encode(text, {.add_special = ids_.empty()}));
@@ -56,7 +56,7 @@ class Turns final : public Conversation {
   Turns(const Tokenizer& tokenizer, server::ChatPrompt prompt)
       : tokenizer_(tokenizer), prompt_(std::move(prompt)) {}
 
-  bool IsChat() const override { return true; }
+  Answer answer() const override { return Answer::kReply; }
 
   Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
     messages_.push_back({{"role", "user"}, {"content", text}});

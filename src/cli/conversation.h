@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/session.h"
 #include "tokenizer/tokenizer.h"
 
 namespace sluice::cli {
@@ -16,7 +17,8 @@ class Conversation {
  public:
   virtual ~Conversation() = default;
 
-  virtual bool IsChat() const = 0;
+  virtual Answer answer() const = 0;
+  bool IsChat() const { return answer() == Answer::kReply; }
   // The prompt after the user has said `text`, of at most `room` tokens: what is oldest is forgotten first.
   virtual Result<std::vector<int32_t>> Say(const std::string& text, int64_t room) = 0;
   // What the model answered to that.

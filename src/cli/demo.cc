@@ -14,12 +14,12 @@
 namespace sluice::cli {
 namespace {
 
-constexpr char kPrompt[] = "Once upon a time there was a little girl who lived near a deep river.";
+constexpr char kPrompt[] = "Once upon a time there was a little girl who";
 
 struct Options {
   std::string model, prompt = kPrompt;
   ComputeFlags compute;
-  SamplingFlags sampling{.max_tokens = 200, .seed = 1};
+  SamplingFlags sampling{.temperature = 0.7, .min_p = 0.05, .max_tokens = 200, .seed = 10};
 };
 
 std::vector<int> MoeLayers(const model::Desc& desc) {
@@ -55,7 +55,8 @@ Result<int> Demo(const Options& options) {
   Print(fmt::format("{}{}{}", colours ? "\033[1m" : "", options.prompt, colours ? "\033[0m" : ""));
   if (conversation->IsChat()) Print("\n");
   SLUICE_TRY(const Generation answer,
-             Generate(session, NewRequest(session, std::move(prompt), options.sampling), PrintNow));
+             Generate(session, NewRequest(session, std::move(prompt), options.sampling),
+                      conversation->answer(), PrintNow));
   Print("\n\n" + Summary(session, answer));
   return 0;
 }

@@ -38,8 +38,8 @@ class Chat {
     // An answer needs room too: at least a quarter of the context.
     SLUICE_TRY(std::vector<int32_t> prompt,
                conversation_.Say(text, std::max<int64_t>(1, context - context / 4)));
-    SLUICE_TRY(last_,
-               Generate(session_, NewRequest(session_, std::move(prompt), options_.sampling), PrintNow));
+    SLUICE_TRY(last_, Generate(session_, NewRequest(session_, std::move(prompt), options_.sampling),
+                               conversation_.answer(), PrintNow));
     Print("\n");
     SLUICE_CHECK_OK(FlushOutput());
     conversation_.Answered(last_.text, last_.ids);

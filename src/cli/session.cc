@@ -82,12 +82,14 @@ engine::Request NewRequest(const Session& session, std::vector<int32_t> prompt,
   return request;
 }
 
-Result<Generation> Generate(Session& session, engine::Request request,
+Result<Generation> Generate(Session& session, engine::Request request, Answer answer,
                             const std::function<void(std::string_view)>& on_text) {
   const auto channel = std::make_shared<Channel>();
   Generation result;
   result.prompt_tokens = static_cast<int64_t>(request.prompt.size());
   tokenizer::StreamDecoder decoder(*session.tokenizer);
+  if (answer == Answer::kContinue)
+    for (const tokenizer::TokenId id : request.prompt) decoder.Push(id);
   const auto emit = [&](const std::string& piece) {
     result.text += piece;
     if (!piece.empty()) on_text(piece);

@@ -43,8 +43,13 @@ struct Generation {
   double DecodeRate() const;  // tokens a second, 0 if fewer than two
 };
 
+enum class Answer : uint8_t {
+  kReply,     // a text of its own
+  kContinue,  // the prompt's text goes on: a space at the seam is kept
+};
+
 // Runs one request and hands out its text as it becomes certain. Ctrl-C ends the answer, not the program.
-Result<Generation> Generate(Session& session, engine::Request request,
+Result<Generation> Generate(Session& session, engine::Request request, Answer answer,
                             const std::function<void(std::string_view)>& on_text);
 
 }  // namespace sluice::cli

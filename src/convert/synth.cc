@@ -84,7 +84,8 @@ class WeightSource {
 Result<SynthReport> Synthesize(const SynthOptions& options) {
   SLUICE_TRY(const TypeMix mix, ParseTypeMix(options.types));
   SLUICE_TRY(const model::Config config, ReadShape(options.shape, options.layers));
-  SLUICE_TRY(const model::Described described, model::Describe(config));
+  SLUICE_TRY(model::Described described, model::Describe(config));
+  described.desc = GgufForm(std::move(described.desc));
   SLUICE_TRY(const std::vector<OutputTensor> tensors, ListTensors(described, mix));
   SLUICE_TRY(GgufModel model,
              DescribeForGguf(described, mix, tensors, fmt::format("random {}", options.shape)));

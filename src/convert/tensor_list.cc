@@ -69,6 +69,18 @@ MixModel FactsForMix(const Desc& desc, const std::vector<OutputTensor>& tensors)
 
 }  // namespace
 
+Desc GgufForm(Desc desc) {
+  for (model::Layer& layer : desc.decoder.layers)
+    for (model::Branch& branch : layer) {
+      auto* gqa = std::get_if<model::Gqa>(&branch.op);
+      auto* rope = gqa ? std::get_if<model::Rope>(&gqa->position) : nullptr;
+      if (!rope || !std::holds_alternative<model::Llama3Scaling>(rope->scaling)) continue;
+      rope->scaling = {};
+      rope->file_factors = true;
+    }
+  return desc;
+}
+
 int64_t OutputTensor::rows() const {
   int64_t rows = 1;
   for (size_t d = 0; d + 1 < shape.size(); ++d) rows *= shape[d];

@@ -13,6 +13,10 @@
 
 namespace sluice::convert {
 
+// The same model in GGUF's terms: what its metadata cannot say about rotary frequencies goes into a tensor of
+// divisors.
+model::Desc GgufForm(model::Desc desc);
+
 struct OutputTensor {
   std::string name;
   DType dtype = DType::kF32;
@@ -23,7 +27,8 @@ struct OutputTensor {
   int64_t rows() const;  // of all experts and heads
 };
 
-// Model tensors first, then layer by layer. A family without a GGUF form is an error.
+// `described` is in GGUF's form. Model tensors first, then layer by layer. A family without a GGUF form is an
+// error.
 Result<std::vector<OutputTensor>> ListTensors(const model::Described& described, const TypeMix& mix);
 
 // The list as a reader of the file would find it.

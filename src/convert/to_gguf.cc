@@ -61,9 +61,10 @@ class Conversion {
     SLUICE_TRY(const TypeMix mix, ParseTypeMix(options_.types));
     SLUICE_TRY(described_, model::Describe(checkpoint_));
     SLUICE_TRY(weights_, model::ResolveWeights(checkpoint_, described_));
-    SLUICE_TRY(tensors_, ListTensors(described_, mix));
+    const model::Described wanted{described_.family, GgufForm(described_.desc)};
+    SLUICE_TRY(tensors_, ListTensors(wanted, mix));
     SLUICE_CHECK_OK(CheckEncodable(tensors_));
-    SLUICE_TRY(GgufModel model, DescribeForGguf(described_, mix, tensors_, ModelName()));
+    SLUICE_TRY(GgufModel model, DescribeForGguf(wanted, mix, tensors_, ModelName()));
     SLUICE_CHECK_OK(AddVocabulary(checkpoint_, described_.desc.vocab, model.metadata));
     target_ = std::move(model.desc);
     SLUICE_CHECK_OK(model.metadata.AddTo(writer_));

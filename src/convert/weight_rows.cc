@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "model/rope.h"
 #include "model/view_rows.h"
 
 namespace sluice::convert {
@@ -20,6 +21,16 @@ const Op* AttentionOf(const Desc& desc, int layer) {
   for (const model::Branch& branch : desc.decoder.layers[static_cast<size_t>(layer)])
     if (const auto* op = std::get_if<Op>(&branch.op)) return op;
   return nullptr;
+}
+
+// What the frequencies of `rope` are divided by, against those of the same theta unscaled.
+std::vector<float> FrequencyDivisors(const Rope& rope) {
+  Rope plain = rope;
+  plain.scaling = {};
+  const std::vector<float> scaled = model::RopeFrequencies(rope);
+  std::vector<float> divisors = model::RopeFrequencies(plain);
+  for (size_t i = 0; i < divisors.size(); ++i) divisors[i] /= scaled[i];
+  return divisors;
 }
 
 bool IsRotated(std::string_view canonical) {
@@ -66,6 +77,15 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
       model::DecodeViewRow(*view, r, rows.kv_b_.data() + r * view->cols);
     return rows;
   }
+  if (need.canonical == "rope_factors" && !weights.Find(need.canonical)) {
+    const Gqa* attention = AttentionOf<Gqa>(source, 0);
+    const Rope* rope = attention ? std::get_if<Rope>(&attention->position) : nullptr;
+    if (rope) rows.computed_ = FrequencyDivisors(*rope);
+    if (rows.computed_.size() != static_cast<size_t>(need.cols))
+      return Fail(ErrorCode::kConfig,
+                  "the divisors of the rotary frequencies are neither stored nor implied");
+    return rows;
+  }
   for (int expert = 0; expert < std::max(need.experts, 1); ++expert) {
     SLUICE_TRY(const model::WeightView* view,
                weights.Get(need.canonical, need.layer, need.experts > 0 ? expert : WeightMap::kNone));
@@ -76,6 +96,10 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
 
 void WeightRows::ReadRow(int64_t row, float* out) const {
   if (latent_ != Latent::kNone) return ReadLatent(row, out);
+  if (!computed_.empty()) {
+    std::copy(computed_.begin(), computed_.end(), out);
+    return;
+  }
   const model::WeightView& view = *views_[static_cast<size_t>(row / rows_)];
   if (!vector_) return model::DecodeViewRow(view, pairing_.Source(row % rows_), out);
   if (pairing_.dims == 0) return model::DecodeViewRow(view, row % rows_, out);

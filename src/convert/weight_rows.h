@@ -41,6 +41,7 @@ class WeightRows {
   enum class Latent : uint8_t { kNone, kKeys, kValues } latent_ = Latent::kNone;
   int64_t nope_ = 0, value_ = 0, rank_ = 0;
   std::vector<float> kv_b_;
+  std::vector<float> computed_;  // a vector that the checkpoint does not hold but implies
 };
 
 }  // namespace sluice::convert

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "model/weight_map.h"
+
 namespace sluice::model {
 namespace {
 

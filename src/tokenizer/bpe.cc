@@ -12,8 +12,15 @@ constexpr size_t kShort = 40;  // up to so many symbols, a scan for the best mer
 
 class Merger {
  public:
-  Merger(const MergeTable& merges, BpeScratch& scratch) : merges_(merges), scratch_(scratch), symbols_(scratch.symbols) {}
+  Merger(const MergeTable& merges, BpeScratch& scratch, std::vector<BpeSymbol>& symbols)
+      : merges_(merges), scratch_(scratch), symbols_(symbols) {}
 
+  void Run() {
+    if (symbols_.size() < 2) return;
+    symbols_.size() <= kShort ? RunShort() : RunLong();
+  }
+
+ private:
   void RunShort() {
     for (size_t i = 0; i + 1 < symbols_.size(); ++i) Look(symbols_[i], symbols_[i + 1]);
     symbols_.back().rank = kNoRank;
@@ -59,7 +66,6 @@ class Merger {
     symbols_.resize(kept);
   }
 
- private:
   BpeSymbol& At(int32_t i) { return symbols_[static_cast<size_t>(i)]; }
   uint64_t Entry(int32_t i) { return static_cast<uint64_t>(At(i).rank) << 32 | static_cast<uint32_t>(i); }
 
@@ -126,10 +132,50 @@ void MergeTable::Set(int32_t left, int32_t right, Merge merge) {
   slots_[slot] = {key, merge};
 }
 
+void MergeTable::FindJoints() {
+  // Any merge that gives a symbol tells what it starts and ends with.
+  constexpr std::pair<int32_t, int32_t> kNone{-1, -1};
+  std::vector<std::pair<int32_t, int32_t>> halves;
+  for (const Entry& entry : slots_) {
+    if (entry.key == kFree) continue;
+    const auto joined = static_cast<size_t>(entry.merge.joined);
+    if (joined >= halves.size()) halves.resize(joined + 1, kNone);
+    halves[joined] = {static_cast<int32_t>(entry.key >> 32), static_cast<int32_t>(entry.key)};
+  }
+  const auto end_of = [&](int32_t symbol, bool last) {
+    constexpr int kDeepest = 1000;  // only damaged merges go round in circles
+    for (int depth = 0; depth < kDeepest; ++depth) {
+      if (static_cast<size_t>(symbol) >= halves.size() || halves[static_cast<size_t>(symbol)] == kNone) return symbol;
+      const auto& [left, right] = halves[static_cast<size_t>(symbol)];
+      symbol = last ? right : left;
+    }
+    return -1;
+  };
+  joints_.clear();
+  for (const Entry& entry : slots_) {
+    if (entry.key == kFree) continue;
+    const int32_t left = end_of(static_cast<int32_t>(entry.key >> 32), true);
+    const int32_t right = end_of(static_cast<int32_t>(entry.key), false);
+    if (left < 0 || right < 0) {
+      joints_.clear();
+      return;
+    }
+    joints_.insert(Key(left, right));
+  }
+}
+
 void MergeAll(const MergeTable& merges, BpeScratch& scratch) {
-  if (scratch.symbols.size() < 2) return;
-  Merger merger(merges, scratch);
-  scratch.symbols.size() <= kShort ? merger.RunShort() : merger.RunLong();
+  if (scratch.symbols.size() <= kShort || scratch.watched) return Merger(merges, scratch, scratch.symbols).Run();
+  scratch.merged.clear();
+  for (size_t begin = 0, end = 0; begin < scratch.symbols.size(); begin = end) {
+    end = begin + 1;
+    while (end < scratch.symbols.size() && merges.CanJoin(scratch.symbols[end - 1].id, scratch.symbols[end].id)) ++end;
+    scratch.part.assign(scratch.symbols.begin() + static_cast<ptrdiff_t>(begin),
+                        scratch.symbols.begin() + static_cast<ptrdiff_t>(end));
+    Merger(merges, scratch, scratch.part).Run();
+    scratch.merged.insert(scratch.merged.end(), scratch.part.begin(), scratch.part.end());
+  }
+  scratch.symbols.swap(scratch.merged);
 }
 
 }  // namespace sluice::tokenizer

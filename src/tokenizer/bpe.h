@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,11 @@ class MergeTable {
     }
   }
 
+  // To be called once all merges are set: notes where in a text no merge can ever happen.
+  void FindJoints();
+  // Whether a merge may join a text that ends with the symbol `left` to one that starts with `right`.
+  bool CanJoin(int32_t left, int32_t right) const { return joints_.empty() || joints_.contains(Key(left, right)); }
+
  private:
   static constexpr uint64_t kFree = ~0ull;
   struct Entry {
@@ -45,6 +51,7 @@ class MergeTable {
 
   std::vector<Entry> slots_;
   size_t used_ = 0;
+  std::unordered_set<uint64_t> joints_;
 };
 
 // A symbol of the text that is being merged.
@@ -60,6 +67,7 @@ struct BpeSymbol {
 
 struct BpeScratch {
   std::vector<BpeSymbol> symbols;
+  std::vector<BpeSymbol> part, merged;  // of MergeAll
   std::vector<uint64_t> queue;
   // If set: the latest halves of every symbol that `watched` marks, from the moment the pair was seen.
   const std::vector<bool>* watched = nullptr;

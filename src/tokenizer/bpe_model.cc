@@ -10,6 +10,7 @@ constexpr char32_t kDirectChars = 0x3000;
 
 BpeModel::BpeModel(const Vocabulary& vocabulary, Options options, MergeTable merges)
     : options_(std::move(options)), merges_(std::move(merges)) {
+  merges_.FindJoints();
   if (options_.byte_fallback) bytes_.emplace(vocabulary);
   if (!options_.continuing_prefix.empty() || !options_.end_suffix.empty()) return;
   direct_.reserve(kDirectChars);

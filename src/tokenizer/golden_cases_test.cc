@@ -191,7 +191,7 @@ TokenizerResult LoadForGolden(const fs::path& path, const json& golden, const fs
   if (golden.contains("patch")) return LoadPatched(file, golden["patch"]);
   if (stem.ends_with(".hf")) return LoadConverted(file, golden);
   if (vocab.ends_with("vocab.json")) return LoadGathered(golden["files"], data);
-  if (library.starts_with("tiktoken")) {
+  if (library.starts_with("tiktoken") && !vocab.ends_with(".json")) {
     if (made) return LoadWithSpec(file, golden);
     return LoadTokenizer(file.string(), {.pre = stem});
   }

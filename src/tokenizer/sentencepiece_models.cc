@@ -50,6 +50,7 @@ SentencePieceBpe::SentencePieceBpe(const Vocabulary& vocabulary, const std::vect
   }
   AddStrays(vocabulary, pieces);
   AddMerges(vocabulary, pieces);
+  merges_.FindJoints();
 }
 
 void SentencePieceBpe::AddStrays(const Vocabulary& vocabulary, const std::vector<Piece>& pieces) {

@@ -50,7 +50,7 @@ def first_visit(program, state):
     terminal.wait_for(b"\n")  # the echo
     terminal.wait_for(b" ")   # an answer has begun
     terminal.type(b"\x03")
-    terminal.wait_for(b"\r> ")
+    terminal.wait_for(b"\n> ")
     terminal.type(b"/stats\r")
     terminal.wait_for(b"context ")
     terminal.wait_for(b"> ")

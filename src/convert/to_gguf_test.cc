@@ -1,0 +1,97 @@
+#include "convert/to_gguf.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "convert/vocabulary.h"
+
+namespace sluice::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGoldens = SLUICE_SOURCE_DIR "/tests/golden";
+
+class ToGguf : public testing::Test {
+ protected:
+  ToGguf() : folder_(fs::temp_directory_path() / ("sluice-to-gguf-" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~ToGguf() override { fs::remove_all(folder_); }
+
+  MappedFile File(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+    return MappedFile::Open(folder_ / name).value();
+  }
+  fs::path folder_;
+};
+
+TEST_F(ToGguf, NeedsAVocabulary) {
+  const fs::path output = folder_ / "out.gguf";
+  const auto converted = ConvertToGguf({.input = kGoldens / "mixtral", .output = output});
+  ASSERT_FALSE(converted);
+  EXPECT_EQ(converted.error().code, ErrorCode::kMissing) << converted.error().message;
+  EXPECT_FALSE(fs::exists(output));
+}
+
+TEST_F(ToGguf, RefusesGgufAndTypesThatCannotBeMade) {
+  const auto gguf = ConvertToGguf({.input = kGoldens / "gguf_mixtral_q8_0", .output = folder_ / "out.gguf"});
+  EXPECT_EQ(gguf.error().code, ErrorCode::kUsage) << gguf.error().message;
+  const auto type =
+      ConvertToGguf({.input = kGoldens / "llama", .output = folder_ / "out.gguf", .types = "NVFP4"});
+  EXPECT_EQ(type.error().code, ErrorCode::kUsage) << type.error().message;
+}
+
+// A SentencePiece model by hand: pieces {1: text, 2: score, 3: type}, trainer {3: model type}, normaliser {3:
+// prefix}.
+std::string Piece(const std::string& text, char type) {
+  std::string body = "\x0a" + std::string(1, static_cast<char>(text.size())) + text;
+  body += std::string("\x15\x00\x00\x80\xbf", 5);  // score -1
+  body += std::string("\x18") + type;
+  return "\x0a" + std::string(1, static_cast<char>(body.size())) + body;
+}
+
+TEST_F(ToGguf, ReadsSentencePiece) {
+  const std::string good = Piece("<unk>", 2) + Piece("ab", 1) + std::string("\x12\x02\x18\x02", 4) +
+                           std::string("\x1a\x02\x18\x00", 4);
+  const auto vocabulary = ReadSentencePiece(File("good.model", good));
+  ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+  EXPECT_EQ(vocabulary->tokens, (std::vector<std::string>{"<unk>", "ab"}));
+  EXPECT_EQ(vocabulary->scores[1], -1.0f);
+  EXPECT_EQ(vocabulary->types[0], static_cast<int32_t>(TokenType::kUnknown));
+  EXPECT_FALSE(vocabulary->space_prefix);
+
+  const std::string unigram = Piece("a", 1) + std::string("\x12\x02\x18\x01", 4);
+  EXPECT_EQ(ReadSentencePiece(File("unigram.model", unigram)).error().code, ErrorCode::kBadFile);
+  for (size_t cut = 1; cut < good.size(); ++cut) {
+    const auto truncated = ReadSentencePiece(File("cut.model", good.substr(0, cut)));
+    if (truncated) EXPECT_LE(truncated->tokens.size(), 2u);
+  }
+}
+
+TEST_F(ToGguf, NamesTheSplitter) {
+  const auto pre = [&](const std::string& pre_tokenizer) {
+    const auto read = ReadByteLevelBpe(File(
+        "tokenizer.json",
+        R"({"model": {"type": "BPE", "vocab": {"a": 1, "b": 3}, "merges": [["a", "b"]]}, "pre_tokenizer": )" +
+            pre_tokenizer + "}"));
+    if (!read) return std::string("refused");
+    EXPECT_EQ(read->tokens, (std::vector<std::string>{"[PAD0]", "a", "[PAD2]", "b"}));
+    EXPECT_EQ(read->merges, std::vector<std::string>{"a b"});
+    return read->pre;
+  };
+  EXPECT_EQ(pre(R"({"type": "ByteLevel", "use_regex": true})"), "gpt-2");
+  EXPECT_EQ(pre(R"({"type": "ByteLevel", "use_regex": false})"), "refused");
+  EXPECT_EQ(pre(R"({"type": "Split", "pattern": {"Regex": "a|b"}})"), "refused");
+  EXPECT_EQ(
+      pre(R"({"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": )"
+          R"("(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")"
+          R"(}}, {"type": "ByteLevel", "use_regex": false}]})"),
+      "qwen2");
+}
+
+}  // namespace
+}  // namespace sluice::convert
