@@ -21,6 +21,22 @@ std::string Shorten(const json& value) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
+// Words of some families for what the others call `ours`.
+constexpr struct {
+  const char *ours, *theirs;
+} kSynonyms[] = {
+    {"hidden_size", "d_model"},
+    {"num_hidden_layers", "n_layers"},
+    {"num_attention_heads", "n_heads"},
+    {"num_key_value_heads", "attn_config.kv_n_heads"},
+    {"clip_qkv", "attn_config.clip_qkv"},
+    {"rope_theta", "attn_config.rope_theta"},
+    {"max_position_embeddings", "max_seq_len"},
+    {"intermediate_size", "ffn_config.ffn_hidden_size"},
+    {"num_experts", "ffn_config.moe_num_experts"},
+    {"num_experts_per_tok", "ffn_config.moe_top_k"},
+};
+
 // Newer configurations keep theta and the scaling in one object; the words of the older ones are used here.
 void FlattenRope(json& values) {
   const auto rope = values.find("rope_parameters");
@@ -38,6 +54,25 @@ Config::Config(json values, std::string file) : values_(std::move(values)), file
   if (!values_.is_object()) {
     error_ = Error{ErrorCode::kBadFile, fmt::format("{}: the configuration is not a JSON object", file_), ""};
     values_ = json::object();
+  }
+  Flatten();
+}
+
+// Models that also see keep the values of their text part in an object of their own.
+void Config::Flatten() {
+  const json text = values_.value("text_config", json());
+  if (text.is_object()) {
+    for (const auto& [key, value] : text.items()) {
+      if (key == "model_type") continue;
+      values_[key] = value;
+      spelling_[key] = "text_config." + key;
+    }
+  }
+  for (const auto& word : kSynonyms) {
+    const json* value = Find(word.theirs);
+    if (value == nullptr || Has(word.ours)) continue;
+    spelling_[word.ours] = word.theirs;
+    values_[word.ours] = json(*value);
   }
   FlattenRope(values_);
 }
@@ -158,6 +193,32 @@ std::string Config::ListEntry(std::string_view key, int index) const {
     return "";
   }
   return (*list)[index].get<std::string>();
+}
+
+std::vector<float> Config::Floats(std::string_view key, size_t count) const {
+  std::vector<float> numbers;
+  const json* list = Find(key);
+  if (list && list->is_array()) {
+    for (const json& entry : *list) {
+      const float number = entry.is_number() ? entry.get<float>() : std::nanf("");
+      if (std::isfinite(number) && number > 0) numbers.push_back(number);
+    }
+  }
+  if (numbers.size() != count || list->size() != count) {
+    Refuse(key, fmt::format("is no list of {} positive numbers", count));
+    numbers.assign(count, 1.0f);
+  }
+  return numbers;
+}
+
+bool Config::HasEntries(std::string_view key) const {
+  const json* list = Find(key);
+  return list && list->is_array() && !list->empty();
+}
+
+bool Config::Is(std::string_view key, int value) const {
+  const json* number = Find(key);
+  return number && number->is_number_integer() && number->get<int64_t>() == value;
 }
 
 void Config::Refuse(std::string_view key, std::string_view why) const {

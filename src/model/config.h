@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "formats/checkpoint.h"
@@ -42,6 +43,10 @@ class Config {
   std::string String(std::string_view key, std::string_view fallback) const;
   bool ListHolds(std::string_view key, int value) const;         // an absent list holds nothing
   std::string ListEntry(std::string_view key, int index) const;  // "" if absent
+  // Positive numbers, exactly `count` of them.
+  std::vector<float> Floats(std::string_view key, size_t count) const;
+  bool HasEntries(std::string_view key) const;     // a list that is not empty
+  bool Is(std::string_view key, int value) const;  // holds just this number
 
   // Records an error "<file>: <key as the file spells it> <why>", unless there is one already.
   void Refuse(std::string_view key, std::string_view why) const;
@@ -58,6 +63,7 @@ class Config {
  private:
   friend class GgufTranslation;
 
+  void Flatten();
   const nlohmann::json* Find(std::string_view key) const;
   std::string Spell(std::string_view key) const;
 

@@ -46,6 +46,7 @@ Result<const Family*> FindFamily(const Config& config) {
 void CheckQuantization(const Config& config) {
   if (!config.Has("quantization_config")) return;
   const std::string method = config.String("quantization_config.quant_method", "");
+  if (method == "mxfp4") return;  // resolving finds blocks and scales by their names
   if (method != "fp8") {
     config.Refuse("quantization_config.quant_method",
                   fmt::format("is \"{}\", which is not supported", method));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,9 @@ TEST_P(Golden, IsDescribedAndResolved) {
   ASSERT_TRUE(weights) << weights.error().message;
   EXPECT_NE(weights->Find("embed"), nullptr);
   EXPECT_EQ(weights->Find("head") == nullptr, described->desc.tied);
-  EXPECT_TRUE(weights->skipped().empty());
+  // Blocks that predict further tokens, a part that sees, a tied head stored again.
+  static const std::set<std::string> kHoldMore = {"glm4_moe", "gguf_glm4moe_q8", "grok1_keyfan", "llama4"};
+  EXPECT_EQ(weights->skipped().empty(), !kHoldMore.contains(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(GoldenFolders()),

@@ -37,6 +37,55 @@ bool IsInteger(DType type) {
   }
 }
 
+// What a rule's fix says about how its tensor stands in the file.
+struct Layout {
+  bool transposed = false;
+  bool doubled = false;      // holds two weights' rows,
+  bool in_turn = false;      // ... one of each after the other
+  int part = 0;              // which of the two
+  bool expert_rows = false;  // experts one below the other
+  bool fused = false;        // q, k and v
+};
+Layout LayoutOf(Rule::Fix fix) {
+  using Fix = Rule::Fix;
+  switch (fix) {
+    case Fix::kNone:
+      return {};
+    case Fix::kFirstHalf:
+      return {.doubled = true};
+    case Fix::kSecondHalf:
+      return {.doubled = true, .part = 1};
+    case Fix::kEvenRows:
+      return {.doubled = true, .in_turn = true};
+    case Fix::kOddRows:
+      return {.doubled = true, .in_turn = true, .part = 1};
+    case Fix::kTranspose:
+      return {.transposed = true};
+    case Fix::kTransposedFirstHalf:
+      return {.transposed = true, .doubled = true};
+    case Fix::kTransposedSecondHalf:
+      return {.transposed = true, .doubled = true, .part = 1};
+    case Fix::kTransposedEven:
+      return {.transposed = true, .doubled = true, .in_turn = true};
+    case Fix::kTransposedOdd:
+      return {.transposed = true, .doubled = true, .in_turn = true, .part = 1};
+    case Fix::kExpertRows:
+      return {.expert_rows = true};
+    case Fix::kTransposedExpertRows:
+      return {.transposed = true, .expert_rows = true};
+    case Fix::kFusedQ:
+    case Fix::kFusedK:
+    case Fix::kFusedV:
+      return {.fused = true};
+  }
+  return {};
+}
+
+constexpr std::string_view kBlocks = "_blocks", kScales = "_scales";
+constexpr int64_t kMxBlock = 32, kMxCodes = 16;
+
+bool IsSplitMxfp4(const Rule& rule) { return rule.pattern.ends_with(kBlocks); }
+
 class Resolver {
  public:
   Resolver(const Checkpoint& checkpoint, const Described& described)
@@ -119,31 +168,23 @@ class Resolver {
   }
 
   // The shape that the tensor should have, outermost first.
-  static Shape ExpectedShape(const WeightNeed& need, const Found& found, int expert) {
-    int64_t rows = need.rows, cols = need.cols;
+  static Shape ExpectedShape(const WeightNeed& need, const Rule& rule, bool stacked) {
+    const Layout layout = LayoutOf(rule.fix);
     Shape shape;
-    if (expert != WeightMap::kNone && !found.per_expert) shape.push_back(need.experts);
-    switch (found.rule->fix) {
-      case Rule::Fix::kFirstHalf:
-      case Rule::Fix::kSecondHalf:
-        rows *= 2;
-        break;
-      case Rule::Fix::kFusedQ:
-      case Rule::Fix::kFusedK:
-      case Rule::Fix::kFusedV:
-        rows = need.fused_rows;
-        break;
-      case Rule::Fix::kTranspose:
-        std::swap(rows, cols);
-        break;
-      case Rule::Fix::kNone:
-        break;
-    }
-    const bool fused = rows == need.fused_rows && need.fused_rows > 0;
+    if (stacked && !layout.expert_rows) shape.push_back(need.experts);
     if (need.vector) {
-      shape.push_back(fused && found.rule->fix != Rule::Fix::kNone ? need.fused_rows : cols);
-    } else if (need.heads > 0) {
+      const bool fused = layout.fused && need.fused_rows > 0;
+      shape.push_back(fused ? need.fused_rows : layout.doubled ? 2 * need.cols : need.cols);
+      return shape;
+    }
+    int64_t rows = layout.fused ? need.fused_rows : layout.doubled ? 2 * need.rows : need.rows;
+    int64_t cols = need.cols;
+    if (layout.transposed) std::swap(rows, cols);
+    if (layout.expert_rows) rows *= need.experts;
+    if (need.heads > 0) {
       shape.insert(shape.end(), {need.heads, rows / need.heads, cols});
+    } else if (IsSplitMxfp4(rule)) {
+      shape.insert(shape.end(), {rows, cols / kMxBlock, kMxCodes});
     } else {
       shape.insert(shape.end(), {rows, cols});
     }
@@ -151,9 +192,11 @@ class Resolver {
   }
 
   Status CheckTensor(const Tensor& tensor, const WeightNeed& need, const Found& found, int expert) const {
-    const Shape expected = ExpectedShape(need, found, expert);
-    // A matrix of one row may be written as a vector.
-    const bool as_vector = !need.vector && need.rows == 1 && tensor.shape == Shape{need.cols};
+    const Shape expected =
+        ExpectedShape(need, *found.rule, expert != WeightMap::kNone && !found.per_expert);
+    // A matrix of one row may be written as a vector, and the other way round.
+    const bool as_vector = need.rows == 1 && need.experts == 0 &&
+                           tensor.shape == (need.vector ? Shape{1, need.cols} : Shape{need.cols});
     if (tensor.shape != expected && !as_vector) {
       return Fail(
           ErrorCode::kBadFile,
@@ -161,6 +204,7 @@ class Resolver {
                       fmt::join(expected, ", "), fmt::join(tensor.shape, ", ")),
           "does the configuration belong to these weights?");
     }
+    if (IsSplitMxfp4(*found.rule)) return CheckMxfp4(tensor, need);
     if (IsInteger(tensor.dtype)) {
       return Fail(ErrorCode::kBadFile,
                   fmt::format("{}: tensor {} holds {}, which is no type for weights", checkpoint_.path,
@@ -169,43 +213,97 @@ class Resolver {
     return {};
   }
 
-  static int64_t FirstRow(const WeightNeed& need, const Rule& rule) {
-    switch (rule.fix) {
-      case Rule::Fix::kSecondHalf:
-        return need.rows;
-      case Rule::Fix::kFusedQ:
-      case Rule::Fix::kFusedK:
-      case Rule::Fix::kFusedV:
-        return need.first_fused_row;
-      default:
-        return 0;
+  static std::string ScalesName(const Tensor& codes) {
+    return codes.name.substr(0, codes.name.size() - kBlocks.size()).append(kScales);
+  }
+
+  // Codes and scales are bytes, and there is a scale for each block of codes.
+  Status CheckMxfp4(const Tensor& codes, const WeightNeed& need) const {
+    const std::string name = ScalesName(codes);
+    const Tensor* scales = checkpoint_.tensors.Find(name);
+    if (!scales) {
+      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} is missing, the scales of {}", checkpoint_.path,
+                                                   Printable(name), Printable(codes.name)));
     }
+    if (need.cols % kMxBlock != 0) {
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {}: rows of {} are no whole blocks of {}", checkpoint_.path,
+                              Printable(codes.name), need.cols, kMxBlock));
+    }
+    const Shape expected(codes.shape.begin(), codes.shape.end() - 1);
+    if (scales->shape != expected) {
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path, Printable(name),
+                              fmt::join(expected, ", "), fmt::join(scales->shape, ", ")));
+    }
+    for (const Tensor* tensor : {&codes, scales}) {
+      if (tensor->dtype == DType::kU8 || (tensor == scales && tensor->dtype == DType::kE8M0)) continue;
+      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} holds {}, not the bytes of MXFP4",
+                                                   checkpoint_.path, Printable(tensor->name), Name(tensor->dtype)));
+    }
+    return {};
+  }
+
+  // Where the weight begins in its slab of the file, and how far its rows are apart.
+  static void Place(const WeightNeed& need, const Rule& rule, int64_t stored_row_bytes, WeightView* view) {
+    const Layout layout = LayoutOf(rule.fix);
+    view->row_stride = stored_row_bytes;
+    if (layout.fused) {
+      view->data += need.vector ? *RowBytes(view->dtype, need.first_fused_row) : need.first_fused_row * stored_row_bytes;
+    } else if (need.vector && layout.in_turn) {  // pairs, one element of each wanted
+      view->transposed = true;
+      view->row_stride = *RowBytes(view->dtype, 2);
+      view->first_column = layout.part;
+    } else if (need.vector) {
+      view->data += layout.part * stored_row_bytes;
+    } else if (layout.transposed) {
+      view->transposed = true;
+      view->first_column = layout.in_turn ? layout.part : layout.part * need.rows;
+      view->column_step = layout.in_turn ? 2 : 1;
+    } else {
+      view->data += layout.part * (layout.in_turn ? 1 : need.rows) * stored_row_bytes;
+      if (layout.in_turn) view->row_stride = 2 * stored_row_bytes;
+    }
+  }
+
+  Status AddMxfp4View(const WeightNeed& need, const Found& found, int expert, int64_t slab) {
+    const Tensor& scales = *checkpoint_.tensors.Find(ScalesName(*found.tensor));
+    used_[&scales - checkpoint_.tensors.tensors().data()] = true;
+    const int64_t slabs = need.experts > 0 && !found.per_expert ? need.experts : 1;
+    WeightView view{.name = found.tensor->name, .dtype = DType::kU8, .rows = need.rows, .cols = need.cols};
+    const int64_t blocks = need.cols / kMxBlock;
+    // The scales stand as the codes do: their place is found in the same way.
+    view.data = checkpoint_.Bytes(scales).data() + slab * static_cast<int64_t>(scales.size) / slabs;
+    WeightView scale_view = view;
+    Place(need, *found.rule, blocks, &scale_view);
+    view.data = checkpoint_.Bytes(*found.tensor).data() + slab * static_cast<int64_t>(found.tensor->size) / slabs;
+    Place(need, *found.rule, blocks * kMxCodes, &view);
+    view.dtype = DType::kMXFP4;
+    view.split_scale = scale_view.data;
+    view.split_scale_stride = scale_view.row_stride;
+    map_.Add(need.canonical, need.layer, expert, std::move(view));
+    return {};
   }
 
   Status AddView(const WeightNeed& need, const Found& found, int expert) {
     const Tensor& tensor = *found.tensor;
     used_[&tensor - checkpoint_.tensors.tensors().data()] = true;
     if (expert <= 0 || found.per_expert) SLUICE_CHECK_OK(CheckTensor(tensor, need, found, expert));
+    const bool stacked = expert != WeightMap::kNone && !found.per_expert;
+    const int64_t slab = stacked ? expert : 0;
+    if (IsSplitMxfp4(*found.rule)) return AddMxfp4View(need, found, expert, slab);
 
     WeightView view{.name = tensor.name, .dtype = tensor.dtype, .rows = need.rows, .cols = need.cols};
-    view.transposed = found.rule->fix == Rule::Fix::kTranspose;
-    const int64_t stored_cols = view.transposed ? need.rows : need.cols;
-    const std::optional<int64_t> stride = RowBytes(tensor.dtype, stored_cols);
-    if (!stride) {
+    const Layout layout = LayoutOf(found.rule->fix);
+    const int64_t stored_cols = layout.transposed ? need.rows * (layout.doubled ? 2 : 1) : need.cols;
+    const std::optional<int64_t> row_bytes = RowBytes(tensor.dtype, stored_cols);
+    if (!row_bytes || (need.vector && (layout.in_turn || layout.fused) && !RowBytes(tensor.dtype, 1))) {
       return Fail(ErrorCode::kBadFile,
                   fmt::format("{}: tensor {}: rows of {} are no whole {} blocks", checkpoint_.path,
                               Printable(tensor.name), stored_cols, Name(tensor.dtype)));
     }
-    view.row_stride = *stride;
-    const bool stacked = expert != WeightMap::kNone && !found.per_expert;
-    const uint64_t slab = stacked ? tensor.size / need.experts : tensor.size;
-    view.data = checkpoint_.Bytes(tensor).data() + (stacked ? slab * expert : 0);
-    const int64_t first = FirstRow(need, *found.rule);
-    if (need.vector && first > 0) {
-      view.data += *RowBytes(tensor.dtype, first);  // a part of one row
-    } else {
-      view.data += first * view.row_stride;
-    }
+    view.data = checkpoint_.Bytes(tensor).data() + static_cast<int64_t>(tensor.size) / (stacked ? need.experts : 1) * slab;
+    Place(need, *found.rule, *row_bytes, &view);
     SLUICE_CHECK_OK(AddBlockScales(tensor, found, &view));
     map_.Add(need.canonical, need.layer, expert, std::move(view));
     return {};

@@ -7,6 +7,10 @@
 namespace sluice::model {
 
 Desc BaseDesc(const Config& config, std::string_view family) {
+  return BaseDesc(config, family, RmsNorm(config));
+}
+
+Desc BaseDesc(const Config& config, std::string_view family, const Norm& final_norm) {
   Desc desc;
   desc.family = family;
   desc.dim = config.Int("hidden_size");
@@ -15,19 +19,19 @@ Desc BaseDesc(const Config& config, std::string_view family) {
   const bool head_stored = config.FindTensor("lm_head.weight") != nullptr;
   const bool tied_by_default = config.knows_tensors() && !config.from_gguf() && !head_stored;
   desc.tied = config.Bool("tie_word_embeddings", tied_by_default);
-  desc.decoder.final_norm = RmsNorm(config);
+  desc.decoder.final_norm = final_norm;
   return desc;
 }
 
 Norm RmsNorm(const Config& config) { return {.eps = config.Float("rms_norm_eps")}; }
 
-Act HiddenAct(const Config& config) {
-  const std::string name = config.String("hidden_act", "silu");
+Act HiddenAct(const Config& config, std::string_view key) {
+  const std::string name = config.String(key, "silu");
   if (name == "silu" || name == "swish") return Act::kSilu;
   if (name == "gelu") return Act::kGelu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Act::kGeluTanh;
   if (name == "relu") return Act::kRelu;
-  config.Refuse("hidden_act",
+  config.Refuse(key,
                 fmt::format("is \"{}\", which is not supported (silu, gelu, gelu_pytorch_tanh, relu)", name));
   return Act::kSilu;
 }
@@ -50,9 +54,12 @@ Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
   if (value_dim != head_dim) {
     config.Refuse("value_length", fmt::format("is {}, but keys have {}: not supported", value_dim, head_dim));
   }
-  const int rope_dims = config.Int("rope_dims", head_dim);
+  const int part = static_cast<int>(std::lround(head_dim * std::min(1.0f, config.Float("partial_rotary_factor", 1))));
+  const int rope_dims = config.Int(config.from_gguf() ? "rope_dims" : "rotary_dim", std::max(part, 1));
   if (rope_dims > head_dim || rope_dims % 2 != 0) {
-    config.Refuse(config.Has("rope_dims") ? "rope_dims" : size_key,
+    config.Refuse(config.Has("rope_dims")               ? "rope_dims"
+                  : config.Has("partial_rotary_factor") ? "partial_rotary_factor"
+                                                        : size_key,
                   fmt::format("makes {} rotated elements of a head with {}", rope_dims, head_dim));
   }
   return {.heads = heads,
@@ -86,13 +93,21 @@ int ReadSharedExpertWidth(const Config& config) {
   return config.Int("shared_expert_intermediate_size", config.Int("intermediate_size"));
 }
 
-Router ReadRouter(const Config& config, std::string_view experts_key) {
-  Router router{.experts = config.Int(experts_key), .top_k = config.Int("num_experts_per_tok")};
+Router ReadRouter(const Config& config, std::string_view experts_key, std::string_view top_k_key, int layer) {
+  Router router{.experts = config.Int(experts_key), .top_k = config.Int(top_k_key, {}, layer)};
   if (router.top_k > router.experts) {
-    config.Refuse("num_experts_per_tok",
-                  fmt::format("is {}, but there are only {} experts", router.top_k, router.experts));
+    config.Refuse(top_k_key, fmt::format("is {}, but there are only {} experts", router.top_k, router.experts));
   }
   return router;
+}
+
+std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert, int layer) {
+  const int64_t width = int64_t{config.Int(count_key, 0, layer)} * expert.hidden;
+  if (width > Config::kLargest) config.Refuse(count_key, "makes too wide a shared expert");
+  if (width == 0) return {};
+  Ffn shared = expert;
+  shared.hidden = static_cast<int>(width);
+  return shared;
 }
 
 Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(Branch::op) feed_forward) {

@@ -11,9 +11,10 @@
 namespace sluice::model {
 
 // Model-wide values, no layers yet.
-Desc BaseDesc(const Config& config, std::string_view family);
+Desc BaseDesc(const Config& config, std::string_view family, const Norm& final_norm);
+Desc BaseDesc(const Config& config, std::string_view family);  // ends with RmsNorm
 Norm RmsNorm(const Config& config);
-Act HiddenAct(const Config& config);
+Act HiddenAct(const Config& config, std::string_view key = "hidden_act");
 
 struct RopeOptions {
   int dims = 0;
@@ -34,8 +35,11 @@ int ReadWindow(const Config& config);
 // everything.
 int ReadLayerWindow(const Config& config, int layer);
 
-// softmax, top-k; the number of experts is under `experts_key`.
-Router ReadRouter(const Config& config, std::string_view experts_key);
+// softmax, top-k; the number of experts is under `experts_key`. `layer` matters where the file has lists.
+Router ReadRouter(const Config& config, std::string_view experts_key,
+                  std::string_view top_k_key = "num_experts_per_tok", int layer = 0);
+// `count` shared experts, each `width` wide, as one; nothing where there are none.
+std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert, int layer = 0);
 
 // Widths that old GGUF files leave to be worked out.
 int ReadExpertWidth(const Config& config);
@@ -86,6 +90,19 @@ inline constexpr auto kHfExperts = std::to_array<Rule>({
     {"moe.expert.down", "model.layers.{L}.mlp.experts.down_proj"},
 });
 
+// As Mixtral named them.
+inline constexpr auto kHfSparseBlock = std::to_array<Rule>({
+    {"moe.router", "model.layers.{L}.block_sparse_moe.gate.weight"},
+    {"moe.expert.gate", "model.layers.{L}.block_sparse_moe.experts.{E}.w1.weight"},
+    {"moe.expert.up", "model.layers.{L}.block_sparse_moe.experts.{E}.w3.weight"},
+    {"moe.expert.down", "model.layers.{L}.block_sparse_moe.experts.{E}.w2.weight"},
+});
+inline constexpr auto kHfSharedExperts = std::to_array<Rule>({
+    {"moe.shared.gate", "model.layers.{L}.mlp.shared_experts.gate_proj.weight"},
+    {"moe.shared.up", "model.layers.{L}.mlp.shared_experts.up_proj.weight"},
+    {"moe.shared.down", "model.layers.{L}.mlp.shared_experts.down_proj.weight"},
+});
+
 inline constexpr auto kGgufModel = std::to_array<Rule>({
     {"embed", "token_embd.weight"},
     {"final_norm", "output_norm.weight"},
@@ -122,6 +139,12 @@ inline constexpr auto kGgufExperts = std::to_array<Rule>({
     {"moe.expert.up", "blk.{L}.ffn_up.{E}.weight"},
     {"moe.expert.down", "blk.{L}.ffn_down_exps.weight"},
     {"moe.expert.down", "blk.{L}.ffn_down.{E}.weight"},
+});
+
+inline constexpr auto kGgufSharedExperts = std::to_array<Rule>({
+    {"moe.shared.gate", "blk.{L}.ffn_gate_shexp.weight"},
+    {"moe.shared.up", "blk.{L}.ffn_up_shexp.weight"},
+    {"moe.shared.down", "blk.{L}.ffn_down_shexp.weight"},
 });
 
 // Buffers that old files carry and that are computed here.

@@ -85,9 +85,7 @@ Desc BuildDeepSeek(const Config& c, std::string_view family, const Router& route
   const Ffn dense{.hidden = c.Int("intermediate_size"), .act = act};
   const Ffn expert{.hidden = c.Int("moe_intermediate_size"), .act = act};
   Moe moe{.router = router, .expert = expert};
-  const int64_t shared_width = int64_t{c.Int("n_shared_experts", 0)} * expert.hidden;
-  if (shared_width > Config::kLargest) c.Refuse("n_shared_experts", "makes too wide a shared expert");
-  if (shared_width > 0) moe.shared = Ffn{.hidden = static_cast<int>(shared_width), .act = act};
+  moe.shared = SharedExpert(c, "n_shared_experts", expert);
   const Mla attention = ReadMla(c);
   const Norm norm = RmsNorm(c);
   const int first_sparse = c.Int("first_k_dense_replace", 0), step = c.Int("moe_layer_freq", 1);

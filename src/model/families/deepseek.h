@@ -26,9 +26,6 @@ inline constexpr auto kHfLatent = std::to_array<Rule>({
     {"attn.kv_b", "model.layers.{L}.self_attn.kv_b_proj.weight"},
     {"attn.o", "model.layers.{L}.self_attn.o_proj.weight"},
     {"moe.selection_bias", "model.layers.{L}.mlp.gate.e_score_correction_bias"},
-    {"moe.shared.gate", "model.layers.{L}.mlp.shared_experts.gate_proj.weight"},
-    {"moe.shared.up", "model.layers.{L}.mlp.shared_experts.up_proj.weight"},
-    {"moe.shared.down", "model.layers.{L}.mlp.shared_experts.down_proj.weight"},
 });
 inline constexpr auto kGgufLatent = std::to_array<Rule>({
     {"attn.q", "blk.{L}.attn_q.weight"},
@@ -42,12 +39,9 @@ inline constexpr auto kGgufLatent = std::to_array<Rule>({
     {"attn.v_b", "blk.{L}.attn_v_b.weight"},
     {"attn.o", "blk.{L}.attn_output.weight"},
     {"moe.selection_bias", "blk.{L}.exp_probs_b.bias"},
-    {"moe.shared.gate", "blk.{L}.ffn_gate_shexp.weight"},
-    {"moe.shared.up", "blk.{L}.ffn_up_shexp.weight"},
-    {"moe.shared.down", "blk.{L}.ffn_down_shexp.weight"},
 });
-inline constexpr auto kDeepSeekHf = Join(kHfModel, kHfLatent, kHfFfn, kHfExperts);
-inline constexpr auto kDeepSeekGguf = Join(kGgufModel, kGgufLatent, kGgufFfn, kGgufExperts);
+inline constexpr auto kDeepSeekHf = Join(kHfModel, kHfLatent, kHfFfn, kHfExperts, kHfSharedExperts);
+inline constexpr auto kDeepSeekGguf = Join(kGgufModel, kGgufLatent, kGgufFfn, kGgufExperts, kGgufSharedExperts);
 
 // The layers after the last predict further tokens; some converters keep the joined attn_kv_b beside its two
 // parts.

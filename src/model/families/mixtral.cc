@@ -20,15 +20,9 @@ Desc Build(const Config& c) {
   return desc;
 }
 
-constexpr auto kExperts = std::to_array<Rule>({
-    {"moe.router", "model.layers.{L}.block_sparse_moe.gate.weight"},
-    {"moe.expert.gate", "model.layers.{L}.block_sparse_moe.experts.{E}.w1.weight"},
-    {"moe.expert.up", "model.layers.{L}.block_sparse_moe.experts.{E}.w3.weight"},
-    {"moe.expert.down", "model.layers.{L}.block_sparse_moe.experts.{E}.w2.weight"},
-});
 constexpr std::string_view kTypes[] = {"mixtral"};
 constexpr std::string_view kArchs[] = {"llama"};
-constexpr auto kHf = Join(kHfModel, kHfGqa, kExperts);
+constexpr auto kHf = Join(kHfModel, kHfGqa, kHfSparseBlock);
 constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts);
 
 }  // namespace

@@ -29,16 +29,13 @@ constexpr auto kHfShared = std::to_array<Rule>({
     {"moe.shared.down", "model.layers.{L}.mlp.shared_expert.down_proj.weight"},
     {"moe.shared_gate", "model.layers.{L}.mlp.shared_expert_gate.weight"},
 });
-constexpr auto kGgufShared = std::to_array<Rule>({
-    {"moe.shared.gate", "blk.{L}.ffn_gate_shexp.weight"},
-    {"moe.shared.up", "blk.{L}.ffn_up_shexp.weight"},
-    {"moe.shared.down", "blk.{L}.ffn_down_shexp.weight"},
+constexpr auto kGgufSharedGate = std::to_array<Rule>({
     {"moe.shared_gate", "blk.{L}.ffn_gate_inp_shexp.weight"},
 });
 constexpr std::string_view kTypes[] = {"qwen2_moe"};
 constexpr std::string_view kArchs[] = {"qwen2moe"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfShared);
-constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufShared);
+constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufSharedGate);
 
 }  // namespace
 

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "model/families/common.h"
 #include "model/rope.h"
 
@@ -56,6 +59,28 @@ YarnScaling ReadYarn(const Config& c) {
   return scaling;
 }
 
+// Without magnitudes of its own, attention grows with the logarithm of the stretched context.
+LongRopeScaling ReadLongRope(const Config& c, int dims) {
+  const size_t pairs = static_cast<size_t>(dims / 2);
+  LongRopeScaling scaling{.short_factors = c.Floats("rope_scaling.short_factor", pairs),
+                          .long_factors = c.Floats("rope_scaling.long_factor", pairs)};
+  const std::string_view nested = "rope_scaling.original_max_position_embeddings";
+  scaling.original_ctx = c.Int(c.Has(nested) ? nested : "original_max_position_embeddings");
+  const double factor = static_cast<double>(c.Int("max_position_embeddings")) / scaling.original_ctx;
+  double grown = 1;
+  if (factor > 1 && scaling.original_ctx > 1) grown = std::sqrt(1 + std::log(factor) / std::log(scaling.original_ctx));
+  const float both = c.Float("rope_scaling.attention_factor", static_cast<float>(grown));
+  scaling.short_magnitude = c.Float("rope_scaling.short_mscale", both);
+  scaling.long_magnitude = c.Float("rope_scaling.long_mscale", both);
+  return scaling;
+}
+
+// A base that grew once and for all, whatever the length of a request.
+float GrownTheta(const Config& c, float theta, int dims) {
+  const double power = static_cast<double>(dims) / std::max(1, dims - 2);
+  return static_cast<float>(theta * std::pow(static_cast<double>(c.Float("rope_scaling.alpha")), power));
+}
+
 }  // namespace
 
 Rope ReadRope(const Config& config, const RopeOptions& options) {
@@ -73,9 +98,13 @@ Rope ReadRope(const Config& config, const RopeOptions& options) {
     rope.scaling = ReadLlama3(config);
   } else if (type == "yarn") {
     rope.scaling = ReadYarn(config);
+  } else if (type == "longrope" || type == "su") {
+    rope.scaling = ReadLongRope(config, options.dims);
+  } else if (type == "dynamic" && config.Has("rope_scaling.alpha")) {
+    rope.theta = GrownTheta(config, rope.theta, options.dims);
   } else {
     config.Refuse(TypeKey(config),
-                  fmt::format("is \"{}\", which is not supported (linear, llama3, yarn)", type));
+                  fmt::format("is \"{}\", which is not supported (linear, llama3, yarn, longrope)", type));
   }
   return rope;
 }
