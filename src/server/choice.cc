@@ -71,6 +71,10 @@ TokenText DescribeToken(const tokenizer::Tokenizer& tokenizer, int32_t id, float
 Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs)
     : tokenizer_(tokenizer), stop_(stop), logprobs_(logprobs), decoder_(tokenizer) {}
 
+void Choice::ContinueFrom(std::span<const int32_t> prompt) {
+  for (const int32_t id : prompt) decoder_.Push(id);
+}
+
 bool Choice::Release(bool last, std::string& out) {
   size_t first = std::string::npos;
   for (const std::string& stop : stop_) first = std::min(first, held_.find(stop));

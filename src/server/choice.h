@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ class Choice {
  public:
   // `stop` and `tokenizer` must outlive the choice.
   Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs);
+
+  // The answer's text goes on from that of `prompt`. Before the first event.
+  void ContinueFrom(std::span<const int32_t> prompt);
 
   // The text that became certain with this event. After a finish reason, later events are ignored.
   ChoiceDelta Take(const engine::Event& event);

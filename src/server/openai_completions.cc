@@ -124,6 +124,7 @@ void RefuseUnsupported(Fields& fields, const GenerationRequest& request) {
 ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend) {
   Fields fields(body);
   GenerationRequest request;
+  request.continues = true;
   ReadGeneration(fields, backend, request);
   request.max_tokens = fields.Integer("max_tokens", 0, INT32_MAX).value_or(kDefaultMaxTokens);
   if (const auto logprobs = fields.Integer("logprobs", 0, 5))
