@@ -141,6 +141,20 @@ Status NormalizeAddedTokens(PipelineParts& parts) {
 
 namespace {
 
+// The library numbers new tokens on from the vocabulary's size, whatever ids the file gives them; where that would
+// give a token another one's id, the file is followed.
+Status AddAll(const json& added, PipelineParts& parts) {
+  auto next = static_cast<int64_t>(parts.vocabulary.names());
+  for (const json& token : added) {
+    SLUICE_TRY(const int64_t written, IntField(token, "id", -1));
+    const bool taken = parts.vocabulary.Has(static_cast<TokenId>(next));
+    const int32_t before = parts.vocabulary.size();
+    SLUICE_CHECK_OK(AddAddedToken(token, taken ? written : next, parts));
+    if (parts.vocabulary.size() > before) next = parts.vocabulary.size();
+  }
+  return {};
+}
+
 Result<PipelineParts> Build(const TokenizerJson& doc) {
   PipelineParts parts;
   const json& added = Field(doc.rest, "added_tokens");
@@ -151,11 +165,7 @@ Result<PipelineParts> Build(const TokenizerJson& doc) {
   SLUICE_CHECK_OK(ReadDecoder(Field(doc.rest, "decoder"), parts.decoder));
   if (parts.decoder.empty()) parts.decoder.emplace_back(JoinDecoder{});
   SLUICE_CHECK_OK(ReadPostProcessor(Field(doc.rest, "post_processor"), parts.before, parts.after));
-  if (added.is_array())
-    for (const json& token : added) {
-      SLUICE_TRY(const int64_t id, IntField(token, "id", -1));
-      SLUICE_CHECK_OK(AddAddedToken(token, id, parts));
-    }
+  if (added.is_array()) SLUICE_CHECK_OK(AddAll(added, parts));
   SLUICE_CHECK_OK(NormalizeAddedTokens(parts));
   for (const auto* ids : {&parts.before, &parts.after})
     for (const TokenId id : *ids)

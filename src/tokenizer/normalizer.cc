@@ -120,7 +120,7 @@ class SentencePieceRun {
       if (!spec_.remove_extra_whitespaces) after_space = false;
     }
     if (spec_.remove_extra_whitespaces)
-      while (out_.ends_with(Space())) out_.resize(out_.size() - Space().size());
+      while (out_.ends_with(Space())) out_.erase(out_.size() - Space().size());
     if (spec_.add_dummy_prefix && spec_.whitespace_as_suffix) AppendSpace();
     return std::move(out_);
   }

@@ -31,10 +31,12 @@ Result<Pattern> ReadPattern(const json& spec) {
 }
 
 Result<char32_t> ReadChar(const json& object, std::string_view key, char32_t fallback) {
-  SLUICE_TRY(const std::string text, StringField(object, key, ToUtf8(fallback)));
-  if (text.empty() || DecodeAt(text, 0).size != text.size())
+  if (Field(object, key).is_null()) return fallback;
+  SLUICE_TRY(const std::string text, RequiredString(object, key));
+  const Decoded c = text.empty() ? Decoded{kReplacement, 0, Decoded::kInvalid} : DecodeAt(text, 0);
+  if (c.status != Decoded::kValid || c.size != text.size())
     return Fail(ErrorCode::kBadFile, fmt::format("\"{}\" is not one character", key));
-  return DecodeAt(text, 0).value;
+  return c.value;
 }
 
 Result<SplitBehavior> ReadBehavior(const json& spec, std::string_view fallback) {

@@ -22,11 +22,8 @@ class Names {
   }
   // `pattern` with the numbers first, first + 1, ... in place of {}.
   Names& Numbered(std::string_view pattern, int first, int count) {
-    for (int i = first; i < first + count; ++i) {
-      std::string name(pattern);
-      name.replace(name.find("{}"), 2, std::to_string(i));
-      spec_.special.emplace_back(std::move(name), next_++);
-    }
+    for (int i = first; i < first + count; ++i)
+      spec_.special.emplace_back(fmt::format(fmt::runtime(pattern), i), next_++);
     return *this;
   }
   TokenId next() const { return next_; }
