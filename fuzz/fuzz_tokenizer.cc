@@ -26,7 +26,8 @@ sluice::Result<PipelineParts> Load(uint8_t kind, const MappedFile& file) {
       return LoadGguf(gguf->metadata, "input");
     }
     case 4: {
-      const TiktokenSpec spec{.pattern = "\\p{L}+| ?[^\\s\\p{L}]++|\\s+(?!\\S)|\\s", .special = {{"<|end|>", 300}}};
+      const TiktokenSpec spec{.pattern = "\\p{L}+| ?[^\\s\\p{L}]++|\\s+(?!\\S)|\\s",
+                              .special = {{"<|end|>", 300}}};
       return LoadTiktoken(file, spec);
     }
     case 5: {
@@ -35,7 +36,8 @@ sluice::Result<PipelineParts> Load(uint8_t kind, const MappedFile& file) {
     }
     default: {
       // The bytes are an expression that splits; every byte is a token.
-      std::string document = R"({"model":{"type":"BPE","vocab":{"a":0,"b":1}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":")";
+      std::string document =
+          R"({"model":{"type":"BPE","vocab":{"a":0,"b":1}},"pre_tokenizer":{"type":"Split","pattern":{"Regex":")";
       for (const char c : file.text().substr(0, 200)) {
         if (c == '"' || c == '\\') document += '\\';
         document += c;
@@ -67,7 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const size_t text_size = std::min<size_t>(data[1], size - 2);
   const std::string text(reinterpret_cast<const char*>(data) + 2, text_size);
-  const auto file = MappedFile::FromStatic(std::as_bytes(std::span(data + 2 + text_size, size - 2 - text_size)), "input");
+  const auto file =
+      MappedFile::FromStatic(std::as_bytes(std::span(data + 2 + text_size, size - 2 - text_size)), "input");
   auto parts = Load(data[0], file);
   if (!parts) {
     FUZZ_REQUIRE(parts.error().code == ErrorCode::kBadFile);

@@ -48,14 +48,20 @@ TEST(BadJson, IsRefused) {
   refused(Json(R"({"type":"Unigram","vocab":[["a",0]],"unk_id":1})"), "unk_id");
   refused(Json(R"({"type":"Unigram","vocab":{"a":0}})"), "not of the form");
   refused(Json(R"({"type":"Neural","vocab":{"a":0}})"), "\"Neural\" is not known");
-  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"decoder":{"type":"Vocoder"})"), "\"Vocoder\" is not known");
-  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"normalizer":{"type":"Precompiled","precompiled_charsmap":"AA=="})"),
+  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"decoder":{"type":"Vocoder"})"),
+          "\"Vocoder\" is not known");
+  refused(Json(R"({"type":"BPE","vocab":{"a":0}})",
+               R"(,"normalizer":{"type":"Precompiled","precompiled_charsmap":"AA=="})"),
           "normalisation rules");
-  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("}})"),
+  refused(Json(R"({"type":"BPE","vocab":{"a":0}})",
+               R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("}})"),
           "expression");
-  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"post_processor":{"type":"BertProcessing","cls":["a",0],"sep":["b",7]})"),
+  refused(Json(R"({"type":"BPE","vocab":{"a":0}})",
+               R"(,"post_processor":{"type":"BertProcessing","cls":["a",0],"sep":["b",7]})"),
           "id 7");
-  refused(Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"x":)" + std::string(5000, '[') + std::string(5000, ']')), "nested");
+  refused(
+      Json(R"({"type":"BPE","vocab":{"a":0}})", R"(,"x":)" + std::string(5000, '[') + std::string(5000, ']')),
+      "nested");
 }
 
 GgufMetadata Gguf(std::vector<std::pair<std::string_view, GgufValue>> entries) {
@@ -69,45 +75,60 @@ using Ints = std::vector<int64_t>;
 using Floats = std::vector<double>;
 GgufValue Array(formats::GgufArray array) { return array; }
 
-void ExpectGgufRefused(std::vector<std::pair<std::string_view, GgufValue>> entries, std::string_view message) {
+void ExpectGgufRefused(std::vector<std::pair<std::string_view, GgufValue>> entries,
+                       std::string_view message) {
   ExpectRefused(LoadGguf(Gguf(std::move(entries)), "model.gguf"), message);
 }
 
 TEST(BadGguf, IsRefused) {
   const GgufValue llama = std::string_view("llama"), gpt2 = std::string_view("gpt2");
-  const std::pair<std::string_view, GgufValue> three_tokens{"tokenizer.ggml.tokens", Array(Strings{"<unk>", "a", "b"})};
+  const std::pair<std::string_view, GgufValue> three_tokens{"tokenizer.ggml.tokens",
+                                                            Array(Strings{"<unk>", "a", "b"})};
   ExpectGgufRefused({}, "tokens: is missing");
   ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{})}}, "missing or empty");
   ExpectGgufRefused({three_tokens}, "model: is missing");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", std::string_view("magic")}}, "\"magic\" is not known");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.token_type", Array(Ints{1, 2})}},
-                    "2 entries for 3 tokens");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.scores", Array(Floats{1})}},
-                    "1 entries for 3 tokens");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.scores", Array(Floats{0, 0, NAN})}},
-                    "not a number");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.token_type", Array(Ints{2, 1, 77})}},
-                    "unknown type 77");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.bos_token_id", uint64_t{3}}},
-                    "3 is not in the vocabulary of 3");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.eos_token_id", int64_t{-5}}},
-                    "-5 is not in the vocabulary");
-  ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"<unk>", "a", "a"})}, {"tokenizer.ggml.model", llama}},
-                    "stands twice");
-  ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"<unk>", ""})}, {"tokenizer.ggml.model", llama}}, "empty");
+  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", std::string_view("magic")}},
+                    "\"magic\" is not known");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.token_type", Array(Ints{1, 2})}},
+      "2 entries for 3 tokens");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.scores", Array(Floats{1})}},
+      "1 entries for 3 tokens");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.scores", Array(Floats{0, 0, NAN})}},
+      "not a number");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.token_type", Array(Ints{2, 1, 77})}},
+      "unknown type 77");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.bos_token_id", uint64_t{3}}},
+      "3 is not in the vocabulary of 3");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", llama}, {"tokenizer.ggml.eos_token_id", int64_t{-5}}},
+      "-5 is not in the vocabulary");
+  ExpectGgufRefused(
+      {{"tokenizer.ggml.tokens", Array(Strings{"<unk>", "a", "a"})}, {"tokenizer.ggml.model", llama}},
+      "stands twice");
+  ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"<unk>", ""})}, {"tokenizer.ggml.model", llama}},
+                    "empty");
   for (const std::string_view name : {"<0x-1>", "<0xZZ>", "<0x0>", "<0x000>", "0x0A"})
     ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"<unk>", name})},
                        {"tokenizer.ggml.token_type", Array(Ints{2, 6})},
                        {"tokenizer.ggml.model", llama}},
                       "like <0x0A>");
   ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", gpt2}}, "merges: is missing");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.merges", Array(Strings{"a b"})}},
-                    "needs the token \"ab\"");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.merges", Array(Strings{"ab"})}},
-                    "no space");
-  ExpectGgufRefused({three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.pre", std::string_view("alien")}},
-                    "\"alien\" is not known");
-  ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"\xFF"})}, {"tokenizer.ggml.model", gpt2}}, "UTF-8");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.merges", Array(Strings{"a b"})}},
+      "needs the token \"ab\"");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.merges", Array(Strings{"ab"})}},
+      "no space");
+  ExpectGgufRefused(
+      {three_tokens, {"tokenizer.ggml.model", gpt2}, {"tokenizer.ggml.pre", std::string_view("alien")}},
+      "\"alien\" is not known");
+  ExpectGgufRefused({{"tokenizer.ggml.tokens", Array(Strings{"\xFF"})}, {"tokenizer.ggml.model", gpt2}},
+                    "UTF-8");
 }
 
 TEST(BadSentencePiece, IsRefused) {
@@ -151,8 +172,10 @@ TEST(BadTiktoken, IsRefused) {
 TEST(BadTekken, IsRefused) {
   ExpectRefused(LoadTekken(File("{\"config\":{}}")), "vocab");
   ExpectRefused(LoadTekken(File("{\"config\":{},\"vocab\":[]}")), "pattern");
-  ExpectRefused(LoadTekken(File(R"({"config":{"pattern":"a","default_num_special_tokens":-1},"vocab":[]})")), "cannot be");
-  ExpectRefused(LoadTekken(File(R"({"config":{"pattern":"a"},"vocab":[{"rank":0,"token_bytes":"?"}]})")), "base64");
+  ExpectRefused(LoadTekken(File(R"({"config":{"pattern":"a","default_num_special_tokens":-1},"vocab":[]})")),
+                "cannot be");
+  ExpectRefused(LoadTekken(File(R"({"config":{"pattern":"a"},"vocab":[{"rank":0,"token_bytes":"?"}]})")),
+                "base64");
 }
 
 // The decimal digits as an integer, divided by a power of ten: one bit more than the nearest double.

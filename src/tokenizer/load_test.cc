@@ -47,7 +47,8 @@ std::vector<fs::path> MadeVocabularies() {
 TEST(Load, DirectoryWithItsConfigs) {
   const Directory model;
   model.Copy(kMade / "bl-qwen2-nfc.json", "tokenizer.json");
-  model.Write("tokenizer_config.json", R"({"eos_token":{"content":"<|im_end|>"},"bos_token":null,"chat_template":"from config",
+  model.Write("tokenizer_config.json",
+              R"({"eos_token":{"content":"<|im_end|>"},"bos_token":null,"chat_template":"from config",
     "added_tokens_decoder":{"524":{"content":"<new>","special":true},"520":{"content":"<|endoftext|>","special":true}}})");
   model.Write("generation_config.json", R"({"eos_token_id":[522,520,999999,-1,"x"]})");
   auto tokenizer = MustLoad(model.path());
@@ -71,7 +72,9 @@ TEST(Load, DirectoryWithItsConfigs) {
 TEST(Load, AddBosTokenOverrulesThePostProcessor) {
   const Directory model;
   model.Copy(kMade / "bl-qwen2-nfc.json", "tokenizer.json");
-  model.Write("tokenizer_config.json", R"({"bos_token":"<|im_start|>","add_bos_token":true,"eos_token":"<|im_end|>","add_eos_token":true})");
+  model.Write(
+      "tokenizer_config.json",
+      R"({"bos_token":"<|im_start|>","add_bos_token":true,"eos_token":"<|im_end|>","add_eos_token":true})");
   const auto ids = MustLoad(model.path())->Encode("").value();
   EXPECT_EQ(ids, (std::vector<TokenId>{521, 522}));
 }
@@ -79,7 +82,8 @@ TEST(Load, AddBosTokenOverrulesThePostProcessor) {
 TEST(Load, NamedTemplates) {
   const Directory model;
   model.Copy(kMade / "bl-qwen2-nfc.json", "tokenizer.json");
-  model.Write("tokenizer_config.json", R"({"chat_template":[{"name":"tool_use","template":"T"},{"name":"default","template":"D"}]})");
+  model.Write("tokenizer_config.json",
+              R"({"chat_template":[{"name":"tool_use","template":"T"},{"name":"default","template":"D"}]})");
   EXPECT_EQ(MustLoad(model.path())->chat_template(), "D");
 }
 
@@ -116,7 +120,8 @@ TEST(Stream, PiecesAreWholeAndAddUp) {
       for (int round = 0; round < 20; ++round) {
         std::vector<TokenId> ids;
         for (int i = 0; i < 30; ++i)
-          ids.push_back(static_cast<TokenId>(random() % static_cast<unsigned>(tokenizer->vocab_size() + 5)) - 2);
+          ids.push_back(static_cast<TokenId>(random() % static_cast<unsigned>(tokenizer->vocab_size() + 5)) -
+                        2);
         StreamDecoder stream(*tokenizer, skip_special);
         std::string text;
         for (const TokenId id : ids) {
@@ -126,8 +131,8 @@ TEST(Stream, PiecesAreWholeAndAddUp) {
         }
         text += stream.Flush();
         const std::string whole = tokenizer->Decode(ids, skip_special);
-        // The library turns the valid characters of a run of byte tokens, too, into U+FFFD when the run as a whole is
-        // no text; a stream has given them out by then.
+        // The library turns the valid characters of a run of byte tokens, too, into U+FFFD when the run as a
+        // whole is no text; a stream has given them out by then.
         const bool byte_runs = whole.find("\uFFFD\uFFFD") != std::string::npos;
         if (!byte_runs) {
           EXPECT_EQ(text, whole) << path;
@@ -142,7 +147,8 @@ TEST(Stream, WorksWithoutAPipeline) {
   class Bytes : public Tokenizer {
    public:
     Result<std::vector<TokenId>> Encode(std::string_view text, EncodeOptions) const override {
-      return std::vector<TokenId>(reinterpret_cast<const uint8_t*>(text.begin()), reinterpret_cast<const uint8_t*>(text.end()));
+      return std::vector<TokenId>(reinterpret_cast<const uint8_t*>(text.begin()),
+                                  reinterpret_cast<const uint8_t*>(text.end()));
     }
     std::string Decode(std::span<const TokenId> ids, bool) const override {
       return ReplaceInvalidUtf8(std::string(ids.begin(), ids.end()), Replacing::kPerIllFormedPart);
@@ -171,7 +177,8 @@ TEST(Encode, AnyBytesAndLongRuns) {
   for (const fs::path& path : MadeVocabularies()) {
     const auto tokenizer = MustLoad(path);
     ASSERT_TRUE(tokenizer);
-    for (const std::string& text : {noise, std::string(1 << 16, 'a'), std::string(1 << 16, ' '), std::string(1000, '\0')}) {
+    for (const std::string& text :
+         {noise, std::string(1 << 16, 'a'), std::string(1 << 16, ' '), std::string(1000, '\0')}) {
       const auto ids = tokenizer->Encode(text);
       if (!ids) {
         EXPECT_EQ(ids.error().code, ErrorCode::kTryLater) << path;

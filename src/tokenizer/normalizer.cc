@@ -200,7 +200,8 @@ Status RunNormalizers(const std::vector<Normalizer>& normalizers, RegexScratch& 
     SLUICE_CHECK_OK(std::visit(Runner{scratch, text}, normalizer));
     if (text.size() > limit)
       return Fail(ErrorCode::kTryLater,
-                  fmt::format("the vocabulary's normaliser makes {} bytes of the text, the limit is {}", text.size(), limit),
+                  fmt::format("the vocabulary's normaliser makes {} bytes of the text, the limit is {}",
+                              text.size(), limit),
                   "send a shorter text");
   }
   return {};

@@ -21,13 +21,15 @@ class Pattern {
     if (regex_) return regex_->FindAll(text, scratch, matches);
     matches.clear();
     if (literal_.empty()) return {};
-    for (size_t at = text.find(literal_); at != std::string_view::npos; at = text.find(literal_, at + literal_.size()))
+    for (size_t at = text.find(literal_); at != std::string_view::npos;
+         at = text.find(literal_, at + literal_.size()))
       matches.push_back({at, at + literal_.size()});
     return {};
   }
 
   // `text` with every match replaced, appended to `out`.
-  Status Replace(std::string_view text, std::string_view content, RegexScratch& scratch, std::string& out) const {
+  Status Replace(std::string_view text, std::string_view content, RegexScratch& scratch,
+                 std::string& out) const {
     std::vector<Regex::Match> matches;
     SLUICE_CHECK_OK(FindAll(text, scratch, matches));
     size_t copied = 0;

@@ -1,5 +1,6 @@
 #include "tokenizer/regex.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,7 +9,8 @@ namespace sluice::tokenizer {
 namespace {
 
 // The matches of `pattern` in `text`, each in brackets.
-std::string Find(std::string_view pattern, std::string_view text, RegexDialect dialect = RegexDialect::kOniguruma) {
+std::string Find(std::string_view pattern, std::string_view text,
+                 RegexDialect dialect = RegexDialect::kOniguruma) {
   const auto regex = Regex::Compile(pattern, dialect);
   if (!regex) return "refused: " + regex.error().message;
   RegexScratch scratch(text.size());
@@ -17,7 +19,10 @@ std::string Find(std::string_view pattern, std::string_view text, RegexDialect d
   std::string out;
   size_t copied = 0;
   for (const auto& [begin, end] : matches) {
-    out.append(text.substr(copied, begin - copied)).append("[").append(text.substr(begin, end - begin)).append("]");
+    out.append(text.substr(copied, begin - copied))
+        .append("[")
+        .append(text.substr(begin, end - begin))
+        .append("]");
     copied = end;
   }
   return out.append(text.substr(copied));
@@ -66,7 +71,8 @@ TEST(Regex, ClassesOfCharacters) {
   EXPECT_EQ(Find("[^\\s\\p{L}]+", "ab 12!é"), "ab [12!]é");
   EXPECT_EQ(Find("\\p{Han}+", "日本go語"), "[日本]go[語]");
   EXPECT_EQ(Find("\\P{L}\\pL", "1a"), "[1a]");
-  EXPECT_EQ(Find("[[:alpha:]_-]+", "a_b-c 1"), "refused: expression of 14 bytes, at byte 3: an unknown class in [: :]");
+  EXPECT_EQ(Find("[[:alpha:]_-]+", "a_b-c 1"),
+            "refused: expression of 14 bytes, at byte 3: an unknown class in [: :]");
   EXPECT_EQ(Find("[[:alnum:]_-]+", "a_b-c !"), "[a_b-c] !");
   EXPECT_EQ(Find("[]a]+", "a]b"), "[a]]b");
   EXPECT_EQ(Find("\\x41\\u0042\\x{43}", "ABC"), "[ABC]");
@@ -80,17 +86,19 @@ TEST(Regex, FoldsCaseAsUnicodeDoes) {
 
 // U+0085 is a space, U+180E, U+200B and U+001C are none; U+1C89 is a letter since Unicode 16.
 TEST(Regex, KnowsUnicode16) {
-  EXPECT_EQ(Find("\\s", "\xC2\x85|\xE1\xA0\x8E|\xE2\x80\x8B|\x1C"), "[\xC2\x85]|\xE1\xA0\x8E|\xE2\x80\x8B|\x1C");
+  EXPECT_EQ(Find("\\s", "\xC2\x85|\xE1\xA0\x8E|\xE2\x80\x8B|\x1C"),
+            "[\xC2\x85]|\xE1\xA0\x8E|\xE2\x80\x8B|\x1C");
   EXPECT_EQ(Find("\\p{L}", "\xE1\xB2\x89"), "[\xE1\xB2\x89]");
 }
 
 TEST(Regex, RefusesWhatIsWrongOrTooMuch) {
   for (const std::string& pattern :
-       {std::string("("), std::string("a)"), std::string("*a"), std::string("[a"), std::string("a{3,2}"), std::string("\\1"),
-        std::string("[b-a]"), std::string("\\p{Nope}"), std::string("(?<=a+)b"), std::string("a{1001}"),
-        std::string("(?:(?:a{1000}){1000}b){1000}"), std::string("(?:(?:ab){1000}){1000}"), std::string(60000, '('),
-        std::string(200, '(') + std::string(200, ')'), std::string("a") + std::string(50, '*'), std::string("\\"),
-        std::string("\xFF")}) {
+       {std::string("("), std::string("a)"), std::string("*a"), std::string("[a"), std::string("a{3,2}"),
+        std::string("\\1"), std::string("[b-a]"), std::string("\\p{Nope}"), std::string("(?<=a+)b"),
+        std::string("a{1001}"), std::string("(?:(?:a{1000}){1000}b){1000}"),
+        std::string("(?:(?:ab){1000}){1000}"), std::string(60000, '('),
+        std::string(200, '(') + std::string(200, ')'), std::string("a") + std::string(50, '*'),
+        std::string("\\"), std::string("\xFF")}) {
     const auto regex = Regex::Compile(pattern, RegexDialect::kOniguruma);
     ASSERT_FALSE(regex) << pattern.substr(0, 40);
     EXPECT_EQ(regex.error().code, ErrorCode::kBadFile);
@@ -109,8 +117,8 @@ TEST(Regex, LongRunsTakeFewSteps) {
   const std::string spaces(1 << 20, ' ');
   const std::string letters(1 << 20, 'A');
   EXPECT_EQ(Find("\\s+$", spaces + "x"), spaces + "x");
-  EXPECT_EQ(Find("[A-Z]*[a-z]+|[A-Z]+", letters), "[" + letters + "]");
-  EXPECT_EQ(Find("\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", spaces + "x"), "[" + spaces.substr(1) + "][ ]x");
+  EXPECT_EQ(Find("[A-Z]*[a-z]+|[A-Z]+", letters), fmt::format("[{}]", letters));
+  EXPECT_EQ(Find("\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", spaces + "x"), fmt::format("[{}][ ]x", spaces.substr(1)));
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ Status ReadPrecompiled(const json& spec, std::vector<Normalizer>& out) {
   SLUICE_TRY(const std::string encoded, StringField(spec, "precompiled_charsmap", ""));
   if (encoded.empty()) return {};
   std::string blob;
-  if (!DecodeBase64(encoded, blob)) return Fail(ErrorCode::kBadFile, "\"precompiled_charsmap\" is not base64");
+  if (!DecodeBase64(encoded, blob))
+    return Fail(ErrorCode::kBadFile, "\"precompiled_charsmap\" is not base64");
   SLUICE_TRY(Charsmap charsmap, Charsmap::Parse(blob));
   out.emplace_back(PrecompiledNormalizer{std::move(charsmap)});
   return {};
@@ -81,7 +82,8 @@ Result<MetaspacePreTokenizer> ReadMetaspace(const json& spec) {
   using Prepend = MetaspacePreTokenizer::Prepend;
   SLUICE_TRY(const char32_t replacement, ReadChar(spec, "replacement", 0x2581));
   SLUICE_TRY(const bool add_prefix_space, BoolField(spec, "add_prefix_space", true));
-  SLUICE_TRY(const std::string scheme, StringField(spec, "prepend_scheme", add_prefix_space ? "always" : "never"));
+  SLUICE_TRY(const std::string scheme,
+             StringField(spec, "prepend_scheme", add_prefix_space ? "always" : "never"));
   SLUICE_TRY(const bool split, BoolField(spec, "split", true));
   Prepend prepend = Prepend::kAlways;
   if (scheme == "first") {
@@ -221,7 +223,8 @@ Status ReadPreTokenizer(const json& spec, std::vector<PreTokenizer>& out) {
     out.emplace_back(CharSplitPreTokenizer{Class::kPunctuation, 0, behavior});
   } else if (type == "Digits") {
     SLUICE_TRY(const bool single, BoolField(spec, "individual_digits", false));
-    out.emplace_back(CharSplitPreTokenizer{Class::kNumeric, 0, single ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
+    out.emplace_back(CharSplitPreTokenizer{Class::kNumeric, 0,
+                                           single ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
   } else if (type == "WhitespaceSplit") {
     out.emplace_back(CharSplitPreTokenizer{Class::kWhiteSpace, 0, SplitBehavior::kRemoved});
   } else if (type == "BertPreTokenizer") {
@@ -256,7 +259,7 @@ Status ReadDecoder(const json& spec, std::vector<DecoderStage>& out) {
   } else if (type == "Metaspace") {
     SLUICE_TRY(const MetaspacePreTokenizer shared, ReadMetaspace(spec));
     out.emplace_back(MetaspaceDecoder{DecodeAt(shared.replacement, 0).value,
-                                   shared.prepend != MetaspacePreTokenizer::Prepend::kNever});
+                                      shared.prepend != MetaspacePreTokenizer::Prepend::kNever});
   } else if (type == "WordPiece") {
     SLUICE_TRY(std::string prefix, StringField(spec, "prefix", "##"));
     SLUICE_TRY(const bool cleanup, BoolField(spec, "cleanup", true));
@@ -278,7 +281,8 @@ Status ReadPostProcessor(const json& spec, std::vector<TokenId>& before, std::ve
   if (spec.is_null()) return {};
   SLUICE_TRY(const std::string type, RequiredString(spec, "type"));
   if (type == "Sequence")
-    return ForEach(spec, "processors", [&](const json& member) { return ReadPostProcessor(member, before, after); });
+    return ForEach(spec, "processors",
+                   [&](const json& member) { return ReadPostProcessor(member, before, after); });
   if (type == "TemplateProcessing") return ReadTemplate(spec, before, after);
   if (type == "BertProcessing" || type == "RobertaProcessing") {
     TokenId cls = 0, sep = 0;

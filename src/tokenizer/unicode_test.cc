@@ -41,7 +41,8 @@ TEST(Unicode, Categories) {
   EXPECT_EQ(CategoryOf(0xE000), Category::kCo);
   EXPECT_EQ(kScriptNames[ScriptOf(0x6F22)], "Han");
   EXPECT_EQ(kScriptNames[ScriptOf('1')], "Common");
-  EXPECT_TRUE(IsWordCharacter(0x0301) && IsWordCharacter('_') && IsWordCharacter(0x24B6) && !IsWordCharacter('-'));
+  EXPECT_TRUE(IsWordCharacter(0x0301) && IsWordCharacter('_') && IsWordCharacter(0x24B6) &&
+              !IsWordCharacter('-'));
 }
 
 TEST(Unicode, Normalizes) {
@@ -89,7 +90,8 @@ TEST(CharSet, BitmapsHoldTheSame) {
   CharSet letters;
   ASSERT_TRUE(FindProperty("L", letters));
   const CharBitmap bitmap(letters);
-  for (char32_t c = 0; c <= kMaxCodePoint; c += 7) ASSERT_EQ(bitmap.Contains(c), letters.Contains(c)) << static_cast<int>(c);
+  for (char32_t c = 0; c <= kMaxCodePoint; c += 7)
+    ASSERT_EQ(bitmap.Contains(c), letters.Contains(c)) << static_cast<int>(c);
 }
 
 }  // namespace
