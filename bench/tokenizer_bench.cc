@@ -55,8 +55,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   sluice::Result<std::unique_ptr<Tokenizer>> tokenizer;
-  const double loading =
-      Seconds([&] { tokenizer = sluice::tokenizer::LoadTokenizer(argv[1], {.pre = argc > 3 ? argv[3] : ""}); });
+  const double loading = Seconds(
+      [&] { tokenizer = sluice::tokenizer::LoadTokenizer(argv[1], {.pre = argc > 3 ? argv[3] : ""}); });
   if (!tokenizer) {
     fmt::print(stderr, "{}\n", tokenizer.error().message);
     return 1;

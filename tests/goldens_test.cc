@@ -43,7 +43,7 @@ class Goldens : public ::testing::TestWithParam<Case> {};
 TEST_P(Goldens, Agree) {
   const Case& c = GetParam();
   if (!kernels::Supported(c.isa)) GTEST_SKIP() << "this CPU has no " << kernels::Name(c.isa);
-  ThreadTeam team(2);
+  ThreadTeam team(1);  // the numeric contract has its own test of thread counts
   const auto checkpoint = formats::OpenCheckpoint(ModelPath(kGoldens / c.folder));
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   const auto model = model::LoadModel(*checkpoint, team, {.exact = c.exact, .progress = {}});

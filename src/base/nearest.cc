@@ -1,9 +1,9 @@
 #include "base/nearest.h"
 
-#include <utility>
 #include <algorithm>
 #include <cctype>
 #include <numeric>
+#include <utility>
 
 namespace sluice {
 namespace {

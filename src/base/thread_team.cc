@@ -13,16 +13,6 @@ namespace {
 // About 20 microseconds of pauses: longer than a step's imbalance, shorter than anyone would notice on a busy machine.
 constexpr int kSpins = 1000;
 
-// Waits until `value` differs from `old`: spins, then sleeps.
-template <typename T>
-void AwaitChange(std::atomic<T>& value, T old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    _mm_pause();
-  }
-  value.wait(old, std::memory_order_acquire);
-}
-
 void PinTo(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -38,6 +28,14 @@ std::string FirstLine(const std::string& path) {
 }
 
 }  // namespace
+
+void AwaitChange(const std::atomic<uint32_t>& value, uint32_t old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    _mm_pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+}
 
 std::vector<int> PhysicalCpus() {
   cpu_set_t allowed;
@@ -74,34 +72,41 @@ ThreadTeam::~ThreadTeam() {
 void ThreadTeam::Run(WorkerFunction f) {
   if (size_ == 1) return f(0);
   job_ = &f;
-  running_.store(size_ - 1, std::memory_order_relaxed);
+  const uint64_t generation = (state_.load(std::memory_order_relaxed) / kGeneration + 1) * kGeneration;
+  state_.store(generation | kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
   f(0);
-  for (int left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire))
-    AwaitChange(running_, left);
+  state_.fetch_and(~kOpen, std::memory_order_relaxed);
+  while (true) {
+    const uint32_t left = left_.load(std::memory_order_acquire);
+    if ((state_.load(std::memory_order_acquire) & kJoined) == 0) return;
+    AwaitChange(left_, left);
+  }
+}
+
+bool ThreadTeam::Join(uint32_t generation) {
+  uint64_t state = state_.load(std::memory_order_relaxed);
+  while ((state & kOpen) != 0 && static_cast<uint32_t>(state / kGeneration) == generation)
+    if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+  return false;
+}
+
+void ThreadTeam::Leave() {
+  state_.fetch_sub(1, std::memory_order_release);
+  left_.fetch_add(1, std::memory_order_release);
+  left_.notify_one();
 }
 
 void ThreadTeam::Loop(int worker) {
   uint32_t seen = 0;
   while (true) {
     AwaitChange(generation_, seen);
-    ++seen;
+    seen = generation_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
+    if (!Join(seen)) continue;
     (*job_)(worker);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
-  }
-}
-
-void ThreadTeam::Barrier() {
-  if (size_ == 1) return;
-  const uint32_t phase = phase_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == size_ - 1) {
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
-    phase_.notify_all();
-  } else {
-    AwaitChange(phase_, phase);
+    Leave();
   }
 }
 

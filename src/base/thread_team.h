@@ -1,5 +1,6 @@
-// A fixed team of threads that run one function together and meet at barriers. Made for steps of a few microseconds:
-// workers spin briefly before they sleep, and nothing is allocated while they run.
+// A fixed team of threads that work off one list together. Made for jobs of a few microseconds on machines that may be
+// busy: workers spin briefly before they sleep, nothing is allocated while they run, and a job never waits for a worker
+// that the system has not let start.
 #pragma once
 
 #include <atomic>
@@ -33,24 +34,30 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  // Runs f(worker) on every worker and returns when all have finished. One Run at a time; not reentrant.
+  // Runs f(0) on the caller and f(worker) on every worker that is free in time, and returns when all that began have
+  // ended. So f must claim its work (from an atomic counter, say) and be able to do all of it alone. One Run at a time;
+  // not reentrant.
   void Run(WorkerFunction f);
-
-  // Inside Run: returns once every worker has called it.
-  void Barrier();
 
  private:
   void Loop(int worker);
+  bool Join(uint32_t generation);
+  void Leave();
+
+  // A word that says which Run is on, whether workers may still join it, and how many have joined.
+  static constexpr uint64_t kGeneration = uint64_t{1} << 32, kOpen = uint64_t{1} << 31, kJoined = kOpen - 1;
 
   const int size_;
   std::vector<std::thread> threads_;
   const WorkerFunction* job_ = nullptr;
   std::atomic<bool> stop_{false};
-  alignas(64) std::atomic<uint32_t> generation_{0};  // of Run
-  alignas(64) std::atomic<int> running_{0};
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<uint32_t> phase_{0};  // of Barrier
+  alignas(64) std::atomic<uint32_t> generation_{0};  // what workers sleep on
+  alignas(64) std::atomic<uint64_t> state_{0};
+  alignas(64) std::atomic<uint32_t> left_{0};  // counts workers that left; what the caller sleeps on
 };
+
+// Waits until `value` differs from `old`: spins for some microseconds, then sleeps. Whoever changes it notifies.
+void AwaitChange(const std::atomic<uint32_t>& value, uint32_t old);
 
 // CPUs this process may use, one per core where siblings share one (SMT).
 std::vector<int> PhysicalCpus();

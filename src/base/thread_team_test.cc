@@ -2,35 +2,51 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <atomic>
 #include <set>
 
 namespace sluice {
 namespace {
 
-TEST(ThreadTeam, RunsEveryWorkerOnceAndWaitsForAll) {
+TEST(ThreadTeam, AJobIsDoneWhenRunReturns) {
   for (int threads : {1, 2, 5}) {
     ThreadTeam team(threads);
-    std::vector<int> runs(threads, 0);
-    auto job = [&](int worker) { ++runs[worker]; };
-    for (int i = 0; i < 200; ++i) team.Run(job);
-    EXPECT_EQ(runs, std::vector<int>(threads, 200));
+    for (int i = 0; i < 2000; ++i) {
+      constexpr int kItems = 7;
+      int done[kItems] = {};
+      std::atomic<int> next{0};
+      auto job = [&](int worker) {
+        EXPECT_LT(worker, threads);
+        for (int item = next++; item < kItems; item = next++) ++done[item];
+      };
+      team.Run(job);
+      for (int item : done) ASSERT_EQ(item, 1);
+    }
   }
 }
 
-TEST(ThreadTeam, BarrierSeparatesPhases) {
+TEST(ThreadTeam, NobodyRunsAJobThatHasEnded) {
   ThreadTeam team(4);
-  std::vector<int> value(4, 0), seen(4, 0);
-  auto job = [&](int worker) {
-    for (int phase = 1; phase <= 500; ++phase) {
-      value[worker] = phase;
-      team.Barrier();
-      seen[worker] += std::accumulate(value.begin(), value.end(), 0) == 4 * phase;
-      team.Barrier();
-    }
+  std::atomic<int> running{0};
+  for (int i = 0; i < 2000; ++i) {
+    auto job = [&](int) {
+      ++running;
+      --running;
+    };
+    team.Run(job);
+    ASSERT_EQ(running.load(), 0);
+  }
+}
+
+TEST(ThreadTeam, WorkersJoinAJobThatLasts) {
+  ThreadTeam team(3);
+  std::atomic<int> joined{0};
+  auto job = [&](int) {
+    ++joined;
+    while (joined < 3) std::this_thread::yield();
   };
   team.Run(job);
-  EXPECT_EQ(seen, std::vector<int>(4, 500));
+  EXPECT_EQ(joined.load(), 3);
 }
 
 TEST(ThreadTeam, PhysicalCpusAreDistinct) {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "chat/template_case.h"
+
 namespace sluice::chat {
 namespace {
 
@@ -72,6 +74,19 @@ TEST(ChatTemplate, PlainRenderingJoinsTexts) {
       {"role":"assistant","content":null}])");
   EXPECT_EQ(RenderPlain(messages), "Be brief.\n\nOne\n\nTwo");
   EXPECT_EQ(RenderPlain(Json::array()), "");
+}
+
+TEST(TemplateCase, DescribesOneRendering) {
+  const auto compiled = ChatTemplate::Compile(
+      "{{ bos_token }}{{ messages[0].content }}{{ strftime_now('%Y') }}{% if x %}{{ raise_exception(x) }}{% "
+      "endif %}");
+  const Json input = Json::parse(
+      R"({"messages":[{"role":"user","content":"Hi"}],"bos_token":"<s>","eos_token":null,"now":"2025-03-04 09:05:07"})");
+  EXPECT_EQ(RenderCase(*compiled, input), (Json{{"rendered", "<s>Hi2025"}}));
+  Json raising = input;
+  raising["kwargs"] = {{"x", "no"}};
+  EXPECT_EQ(RenderCase(*compiled, raising), (Json{{"error", "no"}, {"error_type", "TemplateError"}}));
+  EXPECT_EQ(RenderCase(*compiled, Json::object())["error_type"], "ValueError");
 }
 
 // ---- templates are untrusted ----

@@ -59,6 +59,7 @@ class Turns final : public Conversation {
   Answer answer() const override { return Answer::kReply; }
 
   Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
+    Json before = messages_;
     messages_.push_back({{"role", "user"}, {"content", text}});
     Result<std::vector<TokenId>> ids = Encode();
     while (ids && static_cast<int64_t>(ids->size()) > room && messages_.size() > 2) {
@@ -70,7 +71,7 @@ class Turns final : public Conversation {
       ids = Fail(ErrorCode::kUsage,
                  fmt::format("that has {} tokens, and there is room for {}", ids->size(), room),
                  "less text, or a larger --ctx");
-    if (!ids) messages_.erase(messages_.size() - 1);  // as if it had not been said
+    if (!ids) messages_ = std::move(before);  // as if it had not been said
     return ids;
   }
 

@@ -19,7 +19,7 @@ constexpr char kPrompt[] = "Once upon a time there was a little girl who";
 struct Options {
   std::string model, prompt = kPrompt;
   ComputeFlags compute;
-  SamplingFlags sampling{.temperature = 0.7, .min_p = 0.05, .max_tokens = 200, .seed = 10};
+  SamplingFlags sampling{.temperature = 0.7, .min_p = 0.05, .max_tokens = 200, .seed = 18};
 };
 
 std::vector<int> MoeLayers(const model::Desc& desc) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <numeric>
 #include <vector>
@@ -32,19 +33,22 @@ double ReadBandwidth(ThreadTeam& team) {
   constexpr size_t kWords = size_t{256} << 17;  // 256 MiB: more than any cache on the way
   constexpr int kPasses = 3;
   const std::vector<uint64_t> words(kWords, 1);
-  const size_t share = kWords / static_cast<size_t>(team.size());
-  std::vector<uint64_t> sums(static_cast<size_t>(team.size()));
-  auto read = [&](int worker) {
-    const auto begin = words.begin() + static_cast<ptrdiff_t>(share * static_cast<size_t>(worker));
-    sums[worker] = std::accumulate(begin, begin + static_cast<ptrdiff_t>(share), uint64_t{0});
+  constexpr size_t kChunk = size_t{1} << 17;  // 1 MiB: what a worker claims
+  std::atomic<size_t> next{0};
+  std::atomic<uint64_t> sum{0};
+  auto read = [&](int) {
+    for (size_t at = next.fetch_add(kChunk); at < kWords; at = next.fetch_add(kChunk)) {
+      const auto begin = words.begin() + static_cast<ptrdiff_t>(at);
+      sum += std::accumulate(begin, begin + static_cast<ptrdiff_t>(kChunk), uint64_t{0});
+    }
   };
   double best = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
+    next = sum = 0;
     const auto start = std::chrono::steady_clock::now();
     team.Run(read);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const uint64_t read_words = std::accumulate(sums.begin(), sums.end(), uint64_t{0});  // every word is 1
-    best = std::max(best, static_cast<double>(read_words * sizeof(uint64_t)) / seconds);
+    best = std::max(best, static_cast<double>(sum * sizeof(uint64_t)) / seconds);  // every word is 1
   }
   return best;
 }

@@ -248,7 +248,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
     return Fail(ErrorCode::kUsage, fmt::format("a context of {} was asked for and the model was trained for {}",
                                                resolved.context, model->desc.max_ctx),
                 fmt::format("use --ctx {} or less", model->desc.max_ctx));
-  if (resolved.kv_tokens <= 0) resolved.kv_tokens = int64_t{resolved.context} * resolved.kv_contexts;
+  if (resolved.kv_tokens <= 0) resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts;
   SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }

@@ -19,7 +19,10 @@ namespace fs = std::filesystem;
 std::vector<std::string> GoldenFolders() {
   std::vector<std::string> folders;
   for (const auto& entry : fs::directory_iterator(SLUICE_SOURCE_DIR "/tests/golden")) {
-    if (fs::exists(entry.path() / "golden.safetensors")) folders.push_back(entry.path().filename());
+    const std::string folder = entry.path().filename();
+    const bool gguf = GoldenPath(folder).ends_with(".gguf"),
+               hugging_face = fs::exists(entry.path() / "config.json");
+    if (fs::exists(entry.path() / "golden.safetensors") && (gguf || hugging_face)) folders.push_back(folder);
   }
   std::sort(folders.begin(), folders.end());
   return folders;
@@ -40,8 +43,11 @@ TEST_P(Golden, IsDescribedAndResolved) {
   EXPECT_EQ(weights->skipped().empty(), !kHoldMore.contains(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(GoldenFolders()),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(GoldenFolders()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace sluice::model

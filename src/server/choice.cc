@@ -68,8 +68,25 @@ TokenText DescribeToken(const tokenizer::Tokenizer& tokenizer, int32_t id, float
   return {ValidUtf8(bytes), bytes, logprob};
 }
 
-Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs)
-    : tokenizer_(tokenizer), stop_(stop), logprobs_(logprobs), decoder_(tokenizer) {}
+int64_t CountCharacters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+}
+
+Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs,
+               int64_t offset)
+    : tokenizer_(tokenizer), stop_(stop), logprobs_(logprobs), decoder_(tokenizer), offset_(offset) {}
+
+TokenLogprobs Choice::Describe(const engine::TokenOutput& token) {
+  TokenLogprobs entry{offset_, DescribeToken(tokenizer_, token.id, token.logprob), {}};
+  for (const auto& [id, logprob] : token.top) entry.top.push_back(DescribeToken(tokenizer_, id, logprob));
+  offset_ += CountCharacters(entry.token.text);
+  return entry;
+}
+
+void Choice::ContinueFrom(std::span<const int32_t> prompt) {
+  for (const int32_t id : prompt) decoder_.Push(id);
+}
 
 bool Choice::Release(bool last, std::string& out) {
   size_t first = std::string::npos;
@@ -93,12 +110,7 @@ ChoiceDelta Choice::Take(const engine::Event& event) {
     ++tokens_;
     if (!ends_answer) {  // the token that ends the answer is no part of its text
       held_ += decoder_.Push(event.token->id);
-      if (logprobs_) {
-        TokenLogprobs entry{DescribeToken(tokenizer_, event.token->id, event.token->logprob), {}};
-        for (const auto& [id, logprob] : event.token->top)
-          entry.top.push_back(DescribeToken(tokenizer_, id, logprob));
-        delta.logprobs.push_back(std::move(entry));
-      }
+      if (logprobs_) delta.logprobs.push_back(Describe(*event.token));
     }
   }
   if (event.finish) held_ += decoder_.Flush();

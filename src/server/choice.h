@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@ struct TokenText {
 };
 
 struct TokenLogprobs {
+  int64_t offset = 0;  // of the token in the answer's text, in characters
   TokenText token;
   std::vector<TokenText> top;  // best first
 };
@@ -32,8 +34,13 @@ struct ChoiceDelta {
 // Not thread-safe.
 class Choice {
  public:
-  // `stop` and `tokenizer` must outlive the choice.
-  Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs);
+  // `stop` and `tokenizer` must outlive the choice. `offset`: characters of the answer in front of the first
+  // token.
+  Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs,
+         int64_t offset);
+
+  // The answer's text goes on from that of `prompt`. Before the first event.
+  void ContinueFrom(std::span<const int32_t> prompt);
 
   // The text that became certain with this event. After a finish reason, later events are ignored.
   ChoiceDelta Take(const engine::Event& event);
@@ -51,10 +58,14 @@ class Choice {
   std::string held_;  // decoded, but possibly the beginning of a stop string
   bool finished_ = false, stopped_by_text_ = false;
   int64_t tokens_ = 0;
+  int64_t offset_;  // of the next token
 
+  TokenLogprobs Describe(const engine::TokenOutput& token);
   // Moves from held_ what can be sent; true if a stop string was found, which ends the text.
   bool Release(bool last, std::string& out);
 };
+
+int64_t CountCharacters(std::string_view text);
 
 // The text of one token alone. Text that is not UTF-8 is shown with U+FFFD.
 TokenText DescribeToken(const tokenizer::Tokenizer& tokenizer, int32_t id, float logprob);

@@ -78,8 +78,12 @@ class Generation final : public PendingAnswer {
   Status Submit() {
     const size_t count = request_.prompts.size() * static_cast<size_t>(request_.choices);
     choices_.reserve(count);
-    for (size_t i = 0; i < count; ++i)
-      choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.top_logprobs >= 0);
+    for (size_t i = 0; i < count; ++i) {
+      const size_t prompt = i / static_cast<size_t>(request_.choices);
+      const int64_t offset = request_.echoes.empty() ? 0 : CountCharacters(request_.echoes[prompt]);
+      choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.top_logprobs >= 0, offset);
+      if (request_.continues) choices_.back().ContinueFrom(request_.prompts[prompt]);
+    }
     whole_.resize(count);
     for (size_t i = 0; i < count; ++i) {
       const size_t prompt = i / static_cast<size_t>(request_.choices);

@@ -16,6 +16,7 @@ namespace sluice::server {
 struct GenerationRequest {
   std::vector<std::vector<int32_t>> prompts;  // one for chat
   std::vector<std::string> echoes;            // text in front of each prompt's answers; empty: none
+  bool continues = false;                     // answers go on from their prompts: a space at the seam is kept
   int choices = 1;                            // answers per prompt ("n")
   std::optional<int64_t> max_tokens;
   engine::SamplingParams sampling;

@@ -11,6 +11,9 @@ TEST_F(ServerTest, HealthAndModels) {
   EXPECT_EQ(Get("/health").status, 200);
   const TestResponse models = Get("/v1/models");
   EXPECT_EQ(models.json()["data"][0]["id"], "fake");
+  EXPECT_EQ(Get("/v1/models/fake").json()["object"], "model");
+  EXPECT_EQ(Get("/v1/models/other").Error("code"), "model_not_found");
+  EXPECT_EQ(Get("/v1/models/").status, 404);
   EXPECT_NE(models.head.find("x-request-id: req_"), std::string::npos);
 }
 

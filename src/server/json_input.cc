@@ -95,6 +95,11 @@ class Builder : public nlohmann::json_sax<Json> {
 
 ApiResult<Json> ParseJson(std::string_view text) {
   Builder builder;
+  if (const size_t nul = text.find('\0');
+      nul != std::string_view::npos)  // the library would take it for the end
+    return tl::make_unexpected(
+        ApiError{.message = fmt::format("the body is not valid JSON: at byte {}: a NUL", nul),
+                 .code = "invalid_json"});
   try {
     if (Json::sax_parse(text, &builder)) return builder.TakeValue();
   } catch (const std::exception& error) {

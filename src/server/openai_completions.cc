@@ -14,7 +14,6 @@ namespace {
 constexpr int64_t kDefaultMaxTokens = 16;
 constexpr size_t kMaxAnswers = 256;  // prompts times choices
 
-// text_offset needs the place of every token in the answer's text; a stream counts on.
 class Format final : public AnswerFormat {
  public:
   Json FirstDelta(int) const override { return nullptr; }
@@ -35,7 +34,6 @@ class Format final : public AnswerFormat {
     if (delta.logprobs.empty()) return nullptr;
     Json tokens = Json::array(), token_logprobs = Json::array(), top_logprobs = Json::array(),
          offsets = Json::array();
-    size_t offset = 0;
     for (const TokenLogprobs& entry : delta.logprobs) {
       tokens.push_back(entry.token.text);
       token_logprobs.push_back(entry.token.logprob);
@@ -43,8 +41,7 @@ class Format final : public AnswerFormat {
       for (const TokenText& other : entry.top)
         if (!top.contains(other.text)) top[other.text] = other.logprob;
       top_logprobs.push_back(std::move(top));
-      offsets.push_back(offset);
-      offset += entry.token.text.size();
+      offsets.push_back(entry.offset);
     }
     return {{"tokens", std::move(tokens)},
             {"token_logprobs", std::move(token_logprobs)},
@@ -124,6 +121,7 @@ void RefuseUnsupported(Fields& fields, const GenerationRequest& request) {
 ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend) {
   Fields fields(body);
   GenerationRequest request;
+  request.continues = true;
   ReadGeneration(fields, backend, request);
   request.max_tokens = fields.Integer("max_tokens", 0, INT32_MAX).value_or(kDefaultMaxTokens);
   if (const auto logprobs = fields.Integer("logprobs", 0, 5))

@@ -108,6 +108,14 @@ TEST_F(ServerTest, LogprobsOfBothApis) {
   EXPECT_EQ(plain["tokens"], Json::array({"H", "e", "l"}));
   EXPECT_EQ(plain["text_offset"], Json::array({0, 1, 2}));
   EXPECT_EQ(plain["top_logprobs"][0], (Json{{"a", -1.0}}));
+  auto events = Events(Complete(R"("logprobs":1,"max_tokens":3,"stream":true)").body);
+  events.pop_back();
+  std::vector<int> offsets;
+  for (const std::string& event : events) {
+    const Json chunk = Json::parse(event);
+    for (const Json& offset : chunk["choices"][0]["logprobs"]["text_offset"]) offsets.push_back(offset);
+  }
+  EXPECT_EQ(offsets, (std::vector<int>{0, 1, 2}));
 }
 
 TEST_F(ServerTest, SamplingReachesTheEngine) {

@@ -15,14 +15,15 @@ namespace sluice::server {
 using Json = nlohmann::ordered_json;
 
 struct Service::Route {
-  std::string_view method, path;
-  bool open;  // needs no key
+  std::string_view method, path;  // a path that ends with / takes whatever follows
+  bool open;                      // needs no key
   Answer (Service::*handle)(const HttpRequest& request, Waker wake);
 };
 
 const Service::Route Service::kRoutes[] = {
     {"GET", "/health", true, &Service::Health},
     {"GET", "/v1/models", false, &Service::Models},
+    {"GET", "/v1/models/", false, &Service::OneModel},
     {"POST", "/v1/chat/completions", false, &Service::Chat},
     {"POST", "/v1/completions", false, &Service::Completions},
 };
@@ -72,7 +73,8 @@ ApiResult<Answer> Service::Dispatch(const HttpRequest& request, Waker wake) {
   if (const auto host = CheckHost(request); !host) return tl::make_unexpected(host.error());
   std::string allowed;
   for (const Route& route : kRoutes) {
-    if (route.path != request.path) continue;
+    const bool prefix = route.path.ends_with('/') && request.path.size() > route.path.size();
+    if (prefix ? !request.path.starts_with(route.path) : route.path != request.path) continue;
     const bool head = request.method == "HEAD" && route.method == "GET";
     if (route.method != request.method && !head) {
       allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
@@ -111,13 +113,23 @@ Answer Service::Health(const HttpRequest&, Waker) {
   return Reply{200, Dump({{"status", "ok"}})};
 }
 
+std::string Service::ModelEntry() const {
+  return Dump({{"id", backend_.model_name()},
+               {"object", "model"},
+               {"created", started_},
+               {"owned_by", "sluice"},
+               {"max_model_len", backend_.context()}});
+}
+
 Answer Service::Models(const HttpRequest&, Waker) {
-  const Json model = {{"id", backend_.model_name()},
-                      {"object", "model"},
-                      {"created", started_},
-                      {"owned_by", "sluice"},
-                      {"max_model_len", backend_.context()}};
-  return Reply{200, Dump({{"object", "list"}, {"data", Json::array({model})}})};
+  return Reply{200, fmt::format(R"({{"object":"list","data":[{}]}})", ModelEntry())};
+}
+
+Answer Service::OneModel(const HttpRequest& request, Waker) {
+  const std::string name = request.path.substr(std::string_view("/v1/models/").size());
+  if (name == backend_.model_name()) return Reply{200, ModelEntry()};
+  return ErrorReply(
+      NotFound(fmt::format("the model '{}' does not exist", name.substr(0, 200)), "model_not_found"));
 }
 
 Answer Service::Chat(const HttpRequest& request, Waker wake) {

@@ -32,9 +32,11 @@ class Service {
   int64_t started_;  // Unix seconds
   std::atomic<bool> draining_ = false;
 
+  std::string ModelEntry() const;  // JSON
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
   Answer Health(const HttpRequest& request, Waker wake);
   Answer Models(const HttpRequest& request, Waker wake);
+  Answer OneModel(const HttpRequest& request, Waker wake);
   Answer Chat(const HttpRequest& request, Waker wake);
   Answer Completions(const HttpRequest& request, Waker wake);
 };

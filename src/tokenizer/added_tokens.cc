@@ -24,7 +24,8 @@ void AddedTokens::Add(AddedToken token) {
 
 void AddedTokens::SetPattern(size_t index, std::string_view content) {
   ByteTrie& trie = tries_[tokens_[index].normalized];
-  if (content != tokens_[index].content && trie.Longest(tokens_[index].content, 0).value == static_cast<int32_t>(index))
+  if (content != tokens_[index].content &&
+      trie.Longest(tokens_[index].content, 0).value == static_cast<int32_t>(index))
     trie.Insert(tokens_[index].content, ByteTrie::kNoValue);
   trie.Insert(content, static_cast<int32_t>(index));
 }

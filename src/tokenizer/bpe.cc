@@ -39,7 +39,8 @@ class Merger {
     }
   }
 
-  // The queue holds (rank, index of the left symbol). An entry is stale if that symbol's merge is another one now.
+  // The queue holds (rank, index of the left symbol). An entry is stale if that symbol's merge is another one
+  // now.
   void RunLong() {
     scratch_.queue.clear();
     const auto count = static_cast<int32_t>(symbols_.size());
@@ -145,7 +146,8 @@ void MergeTable::FindJoints() {
   const auto end_of = [&](int32_t symbol, bool last) {
     constexpr int kDeepest = 1000;  // only damaged merges go round in circles
     for (int depth = 0; depth < kDeepest; ++depth) {
-      if (static_cast<size_t>(symbol) >= halves.size() || halves[static_cast<size_t>(symbol)] == kNone) return symbol;
+      if (static_cast<size_t>(symbol) >= halves.size() || halves[static_cast<size_t>(symbol)] == kNone)
+        return symbol;
       const auto& [left, right] = halves[static_cast<size_t>(symbol)];
       symbol = last ? right : left;
     }
@@ -165,11 +167,14 @@ void MergeTable::FindJoints() {
 }
 
 void MergeAll(const MergeTable& merges, BpeScratch& scratch) {
-  if (scratch.symbols.size() <= kShort || scratch.watched) return Merger(merges, scratch, scratch.symbols).Run();
+  if (scratch.symbols.size() <= kShort || scratch.watched)
+    return Merger(merges, scratch, scratch.symbols).Run();
   scratch.merged.clear();
   for (size_t begin = 0, end = 0; begin < scratch.symbols.size(); begin = end) {
     end = begin + 1;
-    while (end < scratch.symbols.size() && merges.CanJoin(scratch.symbols[end - 1].id, scratch.symbols[end].id)) ++end;
+    while (end < scratch.symbols.size() &&
+           merges.CanJoin(scratch.symbols[end - 1].id, scratch.symbols[end].id))
+      ++end;
     scratch.part.assign(scratch.symbols.begin() + static_cast<ptrdiff_t>(begin),
                         scratch.symbols.begin() + static_cast<ptrdiff_t>(end));
     Merger(merges, scratch, scratch.part).Run();

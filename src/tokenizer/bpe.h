@@ -32,7 +32,9 @@ class MergeTable {
   // To be called once all merges are set: notes where in a text no merge can ever happen.
   void FindJoints();
   // Whether a merge may join a text that ends with the symbol `left` to one that starts with `right`.
-  bool CanJoin(int32_t left, int32_t right) const { return joints_.empty() || joints_.contains(Key(left, right)); }
+  bool CanJoin(int32_t left, int32_t right) const {
+    return joints_.empty() || joints_.contains(Key(left, right));
+  }
 
  private:
   static constexpr uint64_t kFree = ~0ull;

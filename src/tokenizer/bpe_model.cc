@@ -32,7 +32,8 @@ TokenId BpeModel::CharId(std::string_view piece, size_t begin, size_t end, const
 }
 
 // Unknown characters become byte tokens, the unknown token, or nothing.
-void BpeModel::StartSymbols(std::string_view piece, const Vocabulary& vocabulary, ModelScratch& scratch) const {
+void BpeModel::StartSymbols(std::string_view piece, const Vocabulary& vocabulary,
+                            ModelScratch& scratch) const {
   auto& symbols = scratch.bpe.symbols;
   symbols.clear();
   bool unk_waits = false;

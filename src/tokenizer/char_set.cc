@@ -177,7 +177,8 @@ CharSet CharSet::CaseClosure() const {
   CharSet out = *this;
   const auto& variants = CaseVariants();
   for (auto group = variants.begin(); group != variants.end();) {
-    const auto end = std::find_if(group, variants.end(), [&](const auto& v) { return v.first != group->first; });
+    const auto end =
+        std::find_if(group, variants.end(), [&](const auto& v) { return v.first != group->first; });
     if (std::any_of(group, end, [&](const auto& v) { return Contains(v.second); }))
       for (auto v = group; v != end; ++v) out.ranges_.emplace_back(v->second, v->second);
     group = end;

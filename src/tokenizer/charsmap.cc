@@ -21,8 +21,9 @@ Result<Charsmap> Charsmap::Parse(std::string_view blob) {
   uint32_t trie_bytes = 0;
   if (blob.size() > sizeof(trie_bytes)) std::memcpy(&trie_bytes, blob.data(), sizeof(trie_bytes));
   if (trie_bytes == 0 || trie_bytes % 4 != 0 || trie_bytes >= blob.size() - sizeof(trie_bytes))
-    return Fail(ErrorCode::kBadFile, fmt::format("normalisation rules of {} bytes say that their trie has {} bytes",
-                                                 blob.size(), trie_bytes));
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("normalisation rules of {} bytes say that their trie has {} bytes", blob.size(),
+                            trie_bytes));
   Charsmap map;
   map.units_.resize(trie_bytes / 4);
   std::memcpy(map.units_.data(), blob.data() + sizeof(trie_bytes), trie_bytes);
@@ -30,8 +31,9 @@ Result<Charsmap> Charsmap::Parse(std::string_view blob) {
   for (size_t start = 0; start < map.replacements_.size();) {
     const size_t end = std::min(map.replacements_.find('\0', start), map.replacements_.size());
     if (end - start > kLongestReplacement)
-      return Fail(ErrorCode::kBadFile, fmt::format("normalisation rules hold a replacement of {} bytes, the limit is {}",
-                                                   end - start, kLongestReplacement));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("normalisation rules hold a replacement of {} bytes, the limit is {}",
+                              end - start, kLongestReplacement));
     start = end + 1;
   }
   return map;
@@ -54,7 +56,8 @@ void Charsmap::Walk(std::string_view text, Visit visit) const {
 Charsmap::Rule Charsmap::At(size_t length, uint32_t offset) const {
   if (offset >= replacements_.size()) return {length, {}};
   const size_t end = replacements_.find('\0', offset);
-  return {length, std::string_view(replacements_).substr(offset, end == std::string::npos ? end : end - offset)};
+  return {length,
+          std::string_view(replacements_).substr(offset, end == std::string::npos ? end : end - offset)};
 }
 
 std::optional<Charsmap::Rule> Charsmap::Longest(std::string_view text) const {

@@ -13,7 +13,8 @@ namespace sluice::tokenizer {
 
 class Charsmap {
  public:
-  // `blob`: bytes of the trie (32 bits, little-endian), the trie, the replacements, each ended by a zero byte.
+  // `blob`: bytes of the trie (32 bits, little-endian), the trie, the replacements, each ended by a zero
+  // byte.
   static Result<Charsmap> Parse(std::string_view blob);
 
   struct Rule {

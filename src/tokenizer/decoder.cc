@@ -15,7 +15,7 @@ void ReplaceEvery(std::string& text, std::string_view from, std::string_view to)
 
 void CleanUp(std::string& text) {
   constexpr std::pair<std::string_view, std::string_view> kRules[] = {
-      {" .", "."},   {" ?", "?"},     {" !", "!"},           {" ,", ","},   {" ' ", "'"},  {" n't", "n't"},
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) ReplaceEvery(text, from, to);
 }
@@ -29,7 +29,8 @@ size_t LeadingBytes(std::string_view text, std::string_view content, int most, i
 
 size_t TrailingBytes(std::string_view text, std::string_view content, int most) {
   size_t bytes = 0;
-  for (int i = 0; i < most && text.substr(0, text.size() - bytes).ends_with(content); ++i) bytes += content.size();
+  for (int i = 0; i < most && text.substr(0, text.size() - bytes).ends_with(content); ++i)
+    bytes += content.size();
   return bytes;
 }
 
@@ -192,7 +193,8 @@ DecodeRun::DecodeRun(const std::vector<DecoderStage>& stages, bool eager)
     states_[i].buffered = fused && !strip && !std::holds_alternative<FuseDecoder>(stages[i]);
     if (std::holds_alternative<SentencePieceDecoder>(stages[i]))
       states_[i].bytes = Utf8Assembler(Replacing::kPerByte);
-    fused = fused || std::holds_alternative<FuseDecoder>(stages[i]) || std::holds_alternative<ByteLevelDecoder>(stages[i]);
+    fused = fused || std::holds_alternative<FuseDecoder>(stages[i]) ||
+            std::holds_alternative<ByteLevelDecoder>(stages[i]);
   }
 }
 

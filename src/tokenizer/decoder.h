@@ -37,8 +37,8 @@ struct StripDecoder {
 };
 struct JoinDecoder {};  // what happens without a decoder: single spaces between the tokens
 struct SentencePieceDecoder {
-  bool strip_dummy_prefix;       // one leading space piece is dropped
-  bool strip_all_leading;        // all of them
+  bool strip_dummy_prefix;  // one leading space piece is dropped
+  bool strip_all_leading;   // all of them
   std::string unk_surface;
 };
 
@@ -48,8 +48,8 @@ using DecoderStage =
 
 enum class PieceKind : uint8_t { kPlain, kByte, kUnknown };
 
-// The running state of one decoding. `eager`: text is given out as soon as the tokens so far say so; a run of byte
-// tokens that turns out to be no text can then not take back the characters in it that were given out.
+// The running state of one decoding. `eager`: text is given out as soon as the tokens so far say so; a run of
+// byte tokens that turns out to be no text can then not take back the characters in it that were given out.
 class DecodeRun {
  public:
   DecodeRun(const std::vector<DecoderStage>& stages, bool eager);
@@ -61,12 +61,12 @@ class DecodeRun {
  private:
   struct State {
     Utf8Assembler bytes{Replacing::kPerIllFormedPart};
-    std::string held;      // text or bytes that wait for what follows
-    size_t given = 0;      // ByteFallback: bytes of `held` that were given out
-    int stripped = 0;      // Strip on fused text: characters dropped so far
-    bool started = false;  // a token went through
-    bool fused = false;    // the texts are parts of one
-    bool buffered = false; // the texts are parts of one and must wait for its end
+    std::string held;       // text or bytes that wait for what follows
+    size_t given = 0;       // ByteFallback: bytes of `held` that were given out
+    int stripped = 0;       // Strip on fused text: characters dropped so far
+    bool started = false;   // a token went through
+    bool fused = false;     // the texts are parts of one
+    bool buffered = false;  // the texts are parts of one and must wait for its end
   };
   struct Step;
 

@@ -13,16 +13,19 @@ namespace sluice::tokenizer {
 
 struct GoldenScore {
   int passed = 0;
-  std::vector<std::string> misses;         // "file: tag: what was expected, what came"
-  int excused = 0;                         // misses with a tag that says: the answer depends on the Unicode version
+  std::vector<std::string> misses;  // "file: tag: what was expected, what came"
+  int excused = 0;                  // misses with a tag that says: the answer depends on the Unicode version
   int total() const { return passed + excused + static_cast<int>(misses.size()); }
 };
 
 nlohmann::json ReadGolden(const std::filesystem::path& path);
-// The tokenizer that a golden file is about. `data`: what its paths are relative to; `made/...` is beside the file.
-Result<std::unique_ptr<Tokenizer>> LoadForGolden(const std::filesystem::path& path, const nlohmann::json& golden,
+// The tokenizer that a golden file is about. `data`: what its paths are relative to; `made/...` is beside the
+// file.
+Result<std::unique_ptr<Tokenizer>> LoadForGolden(const std::filesystem::path& path,
+                                                 const nlohmann::json& golden,
                                                  const std::filesystem::path& data);
 // "cases", "decode_cases", "streaming" and "llama_cpp_cases".
-void RunGolden(const std::string& name, const nlohmann::json& golden, const Tokenizer& tokenizer, GoldenScore& score);
+void RunGolden(const std::string& name, const nlohmann::json& golden, const Tokenizer& tokenizer,
+               GoldenScore& score);
 
 }  // namespace sluice::tokenizer

@@ -43,7 +43,8 @@ std::vector<ModelPiece> ReadPieces(const MappedFile& file) {
   return pieces;
 }
 
-// Merges = every split of every piece in two pieces, by falling score, then longer left part, longer right part.
+// Merges = every split of every piece in two pieces, by falling score, then longer left part, longer right
+// part.
 json MergesOf(const std::vector<ModelPiece>& pieces) {
   std::map<std::string_view, size_t> ids;
   for (size_t i = 0; i < pieces.size(); ++i) ids.emplace(pieces[i].text, i);
@@ -79,11 +80,12 @@ TokenizerResult LoadConverted(const fs::path& model, const json& golden) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     vocab[pieces[i].text] = i;
     if (pieces[i].type == 2 || pieces[i].type == 3 || pieces[i].type == 4)
-      added.push_back({{"id", i}, {"content", pieces[i].text}, {"special", pieces[i].type != 4}, {"normalized", false}});
+      added.push_back(
+          {{"id", i}, {"content", pieces[i].text}, {"special", pieces[i].type != 4}, {"normalized", false}});
   }
   json document;
-  document["model"] = {{"type", "BPE"}, {"unk_token", "<unk>"}, {"fuse_unk", true}, {"byte_fallback", true},
-                       {"vocab", std::move(vocab)}, {"merges", MergesOf(pieces)}};
+  document["model"] = {{"type", "BPE"},         {"unk_token", "<unk>"},      {"fuse_unk", true},
+                       {"byte_fallback", true}, {"vocab", std::move(vocab)}, {"merges", MergesOf(pieces)}};
   document["added_tokens"] = std::move(added);
   for (const char* stage : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
     document[stage] = golden.value(stage, json());
@@ -99,7 +101,8 @@ TokenizerResult LoadPatched(const fs::path& path, const json& patch) {
     vocab[to.get<std::string>()] = id;
     vocab.erase(from);
   }
-  for (const auto& [index, merge] : patch["model.merges"].items()) document["model"]["merges"][std::stoul(index)] = merge;
+  for (const auto& [index, merge] : patch["model.merges"].items())
+    document["model"]["merges"][std::stoul(index)] = merge;
   return Finish(LoadTokenizerJson(Owned(document)));
 }
 
@@ -120,7 +123,8 @@ TokenizerResult LoadGathered(const json& files, const fs::path& data) {
 TokenizerResult LoadWithSpec(const fs::path& path, const json& golden) {
   SLUICE_TRY(const MappedFile file, MappedFile::Open(path.string()));
   TiktokenSpec spec{.pattern = golden["pat_str"].get<std::string>()};
-  for (const auto& [name, id] : golden["special_tokens"].items()) spec.special.emplace_back(name, id.get<TokenId>());
+  for (const auto& [name, id] : golden["special_tokens"].items())
+    spec.special.emplace_back(name, id.get<TokenId>());
   return Finish(LoadTiktoken(file, spec));
 }
 
@@ -164,9 +168,12 @@ class Runner {
       ++score_.excused;
       return false;
     }
-    const auto dump = [](const json& value) { return Shorten(value.dump(-1, ' ', false, json::error_handler_t::replace)); };
+    const auto dump = [](const json& value) {
+      return Shorten(value.dump(-1, ' ', false, json::error_handler_t::replace));
+    };
     score_.misses.push_back(fmt::format("{}: {}: {} of {} should be {}, is {}", name_, tag, what,
-                                        dump(c.contains("text") ? c["text"] : c["ids"]), dump(wanted), dump(got)));
+                                        dump(c.contains("text") ? c["text"] : c["ids"]), dump(wanted),
+                                        dump(got)));
     return false;
   }
 

@@ -100,11 +100,13 @@ TEST(Goldens, ExpectedIdsOfLlamaCpp) {
     ASSERT_TRUE(tokenizer) << tokenizer.error().message;
     GoldenScore score;
     for (const json& c : vocabulary["cases"]) {
-      const auto ids = (*tokenizer)->Encode(c["text"].get<std::string>(), {.add_special = false, .parse_special = false});
+      const auto ids =
+          (*tokenizer)->Encode(c["text"].get<std::string>(), {.add_special = false, .parse_special = false});
       ASSERT_TRUE(ids) << ids.error().message;
       const bool same = json(*ids) == c["ids"];
       score.passed += same;
-      if (!same) score.misses.push_back(c["text"].dump() + " is " + json(*ids).dump() + ", not " + c["ids"].dump());
+      if (!same)
+        score.misses.push_back(c["text"].dump() + " is " + json(*ids).dump() + ", not " + c["ids"].dump());
     }
     Print(name, score);
     EXPECT_EQ(score.passed, score.total()) << name << ": " << (score.misses.empty() ? "" : score.misses[0]);
@@ -116,7 +118,8 @@ TEST(Goldens, RefusedFiles) {
   if (!fs::exists(kShared)) GTEST_SKIP() << kShared << " is absent";
   const json golden = ReadGolden(kShared / "refused.json");
   for (const json& file : golden["files"]) {
-    const auto tokenizer = LoadTokenizer((kData / file["vocab"].get<std::string>()).string(), {.pre = "cl100k-base"});
+    const auto tokenizer =
+        LoadTokenizer((kData / file["vocab"].get<std::string>()).string(), {.pre = "cl100k-base"});
     ASSERT_FALSE(tokenizer) << file["vocab"];
     EXPECT_EQ(tokenizer.error().code, ErrorCode::kBadFile) << tokenizer.error().message;
     std::printf("%s\n", tokenizer.error().message.c_str());

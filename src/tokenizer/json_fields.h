@@ -15,7 +15,8 @@ const nlohmann::json& Field(const nlohmann::json& object, std::string_view key);
 // Absent and null give the fallback.
 Result<bool> BoolField(const nlohmann::json& object, std::string_view key, bool fallback);
 Result<int64_t> IntField(const nlohmann::json& object, std::string_view key, int64_t fallback);
-Result<std::string> StringField(const nlohmann::json& object, std::string_view key, std::string_view fallback);
+Result<std::string> StringField(const nlohmann::json& object, std::string_view key,
+                                std::string_view fallback);
 // Must be there.
 Result<std::string> RequiredString(const nlohmann::json& object, std::string_view key);
 

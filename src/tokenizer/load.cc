@@ -62,7 +62,8 @@ Status RenameSpecial(const json& config, TiktokenSpec& spec) {
   return {};
 }
 
-Result<PipelineParts> LoadAnyTiktoken(const MappedFile& file, const fs::path& directory, const std::string& pre) {
+Result<PipelineParts> LoadAnyTiktoken(const MappedFile& file, const fs::path& directory,
+                                      const std::string& pre) {
   SLUICE_TRY(const size_t ranks, CountTiktokenRanks(file));
   SLUICE_TRY(TiktokenSpec spec, FindTiktokenSpec(pre, ranks));
   SLUICE_TRY(const json config, ReadOptionalJson(directory / "tokenizer_config.json"));
@@ -94,8 +95,8 @@ Result<PipelineParts> LoadFile(const fs::path& path, const LoadOptions& options)
 
 // The vocabulary file of a model directory.
 Result<fs::path> FindVocabulary(const fs::path& directory) {
-  for (const std::string_view name : {"tokenizer.json", "tokenizer.model", "tekken.json", "tiktoken.model", "spiece.model",
-                                      "sentencepiece.bpe.model", "vocab.json"})
+  for (const std::string_view name : {"tokenizer.json", "tokenizer.model", "tekken.json", "tiktoken.model",
+                                      "spiece.model", "sentencepiece.bpe.model", "vocab.json"})
     if (Exists(directory / name)) return directory / name;
   std::vector<fs::path> others;
   std::error_code error;
@@ -106,7 +107,8 @@ Result<fs::path> FindVocabulary(const fs::path& directory) {
   }
   if (others.empty())
     return Fail(ErrorCode::kMissing, fmt::format("{}: there is no vocabulary", directory.string()),
-                "a tokenizer.json, tokenizer.model, tekken.json, vocab.json with merges.txt, *.tiktoken or *.gguf is needed");
+                "a tokenizer.json, tokenizer.model, tekken.json, vocab.json with merges.txt, *.tiktoken or "
+                "*.gguf is needed");
   return *std::min_element(others.begin(), others.end());
 }
 
@@ -114,7 +116,8 @@ Result<fs::path> FindVocabulary(const fs::path& directory) {
 Status ApplyNeighbours(const fs::path& directory, PipelineParts& parts) {
   const auto in_file = [](const fs::path& path, const Status& status) -> Status {
     if (status) return {};
-    return Fail(status.error().code, fmt::format("{}: {}", path.string(), status.error().message), status.error().hint);
+    return Fail(status.error().code, fmt::format("{}: {}", path.string(), status.error().message),
+                status.error().hint);
   };
   const fs::path config_path = directory / "tokenizer_config.json";
   SLUICE_TRY(const json config, ReadOptionalJson(config_path));
@@ -147,7 +150,9 @@ TokenizerResult LoadPath(const fs::path& path, const LoadOptions& options) {
 
 }  // namespace
 
-TokenizerResult LoadTokenizer(const std::string& path, const LoadOptions& options) { return LoadPath(path, options); }
+TokenizerResult LoadTokenizer(const std::string& path, const LoadOptions& options) {
+  return LoadPath(path, options);
+}
 
 TokenizerResult LoadTokenizer(const formats::Checkpoint& checkpoint) {
   if (checkpoint.kind == formats::Checkpoint::Kind::kGguf)

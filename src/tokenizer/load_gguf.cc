@@ -27,7 +27,9 @@ struct Fields {
   std::vector<double> scores;
 
   static std::string Key(std::string_view name) { return fmt::format("tokenizer.ggml.{}", name); }
-  bool Flag(std::string_view name, bool fallback) const { return metadata.Bool(Key(name)).value_or(fallback); }
+  bool Flag(std::string_view name, bool fallback) const {
+    return metadata.Bool(Key(name)).value_or(fallback);
+  }
 
   // An id of the vocabulary; kNoToken if the key is absent. 2^32 - 1 is written for "none".
   Result<TokenId> Id(std::string_view name) const {
@@ -53,7 +55,8 @@ struct Fields {
   }
 };
 
-// bos, eos and what else ends a generation. Files made before these keys existed are known by the tokens' names.
+// bos, eos and what else ends a generation. Files made before these keys existed are known by the tokens'
+// names.
 Status ReadEnds(const Fields& fields, PipelineParts& parts) {
   SLUICE_TRY(parts.bos, fields.Id("bos_token_id"));
   SLUICE_TRY(parts.eos, fields.Id("eos_token_id"));
@@ -122,7 +125,8 @@ Status AddTokens(const Fields& fields, PipelineParts& parts) {
     if (token.empty()) return Wrong("tokens", fmt::format("entry {} is empty", i));
     SLUICE_CHECK_OK(parts.vocabulary.Add(token, static_cast<int64_t>(i)));
     if (type == Spec::kByte && !ParseByteToken(token))
-      return Wrong("tokens", fmt::format("entry {} (\"{}\") should name a byte like <0x0A>", i, formats::Printable(token)));
+      return Wrong("tokens", fmt::format("entry {} (\"{}\") should name a byte like <0x0A>", i,
+                                         formats::Printable(token)));
     if (type != Spec::kControl && type != Spec::kUserDefined) continue;
     const bool special = type == Spec::kControl;
     const auto id = static_cast<TokenId>(i);
@@ -200,7 +204,8 @@ Result<PipelineParts> LoadModel(const Fields& fields) {
   if (*model == "gpt2") return LoadBpe(fields, true);
   if (*model == "gemma4") return LoadBpe(fields, false);
   if (*model == "bert") return LoadWordPiece(fields);
-  return Wrong("model", fmt::format("\"{}\" is not known; llama, gpt2, gemma4, t5 and bert are", formats::Printable(*model)));
+  return Wrong("model", fmt::format("\"{}\" is not known; llama, gpt2, gemma4, t5 and bert are",
+                                    formats::Printable(*model)));
 }
 
 }  // namespace
@@ -208,9 +213,12 @@ Result<PipelineParts> LoadModel(const Fields& fields) {
 Result<PipelineParts> LoadGguf(const GgufMetadata& metadata, const std::string& name) {
   Fields fields{metadata};
   const Status read = fields.Read();
-  Result<PipelineParts> parts = read ? LoadModel(fields) : Result<PipelineParts>(tl::make_unexpected(read.error()));
-  if (!parts) return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", name, parts.error().message), parts.error().hint);
-  if (const auto chat_template = metadata.String("tokenizer.chat_template")) parts->chat_template = *chat_template;
+  Result<PipelineParts> parts =
+      read ? LoadModel(fields) : Result<PipelineParts>(tl::make_unexpected(read.error()));
+  if (!parts)
+    return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", name, parts.error().message), parts.error().hint);
+  if (const auto chat_template = metadata.String("tokenizer.chat_template"))
+    parts->chat_template = *chat_template;
   return parts;
 }
 

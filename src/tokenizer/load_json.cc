@@ -25,9 +25,10 @@ Status FillVocabulary(const TokenizerJson& doc, size_t added, Vocabulary& vocabu
   vocabulary.Reserve(count + added, count * 8);
   for (const auto& [token, id] : doc.vocab) {
     if (id >= 0 && id < vocabulary.size() && vocabulary.Has(static_cast<TokenId>(id)))
-      return Fail(ErrorCode::kBadFile, fmt::format("tokens \"{}\" and \"{}\" have the same id {}",
-                                                   formats::Printable(vocabulary.Spelling(static_cast<TokenId>(id))),
-                                                   formats::Printable(token), id));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("tokens \"{}\" and \"{}\" have the same id {}",
+                              formats::Printable(vocabulary.Spelling(static_cast<TokenId>(id))),
+                              formats::Printable(token), id));
     SLUICE_CHECK_OK(vocabulary.Add(token, id));
   }
   int64_t next = 0;
@@ -57,14 +58,16 @@ Result<Model> MakeUnigram(const json& spec, const TokenizerJson& doc, const Voca
   SLUICE_TRY(const int64_t unk, IntField(spec, "unk_id", kNoToken));
   SLUICE_TRY(const bool byte_fallback, BoolField(spec, "byte_fallback", false));
   if (unk < kNoToken || unk >= vocabulary.size())
-    return Fail(ErrorCode::kBadFile, fmt::format("\"unk_id\" is {}, the vocabulary has {} tokens", unk, vocabulary.size()));
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("\"unk_id\" is {}, the vocabulary has {} tokens", unk, vocabulary.size()));
   std::vector<UnigramModel::Piece> pieces;
   pieces.reserve(doc.scored.size());
   for (const auto& [token, score] : doc.scored)
     pieces.push_back({static_cast<TokenId>(pieces.size()), score, false});
   std::optional<ByteTokens> bytes;
   if (byte_fallback) bytes.emplace(vocabulary);
-  return UnigramModel(vocabulary, pieces, UnigramModel::Flavor::kTokenizers, static_cast<TokenId>(unk), std::move(bytes));
+  return UnigramModel(vocabulary, pieces, UnigramModel::Flavor::kTokenizers, static_cast<TokenId>(unk),
+                      std::move(bytes));
 }
 
 Result<Model> MakeWordPiece(const json& spec, const Vocabulary& vocabulary) {
@@ -85,8 +88,9 @@ Result<Model> MakeModel(const TokenizerJson& doc, const Vocabulary& vocabulary) 
     if (type == "WordPiece" && Field(spec, "continuing_subword_prefix").is_null()) type = "WordLevel";
   }
   if (doc.has_scores != (type == "Unigram"))
-    return Fail(ErrorCode::kBadFile, fmt::format("the vocabulary is not of the form that the model \"{}\" has",
-                                                 formats::Printable(type)));
+    return Fail(
+        ErrorCode::kBadFile,
+        fmt::format("the vocabulary is not of the form that the model \"{}\" has", formats::Printable(type)));
   if (type == "BPE") return MakeBpe(spec, doc, vocabulary);
   if (type == "Unigram") return MakeUnigram(spec, doc, vocabulary);
   if (type == "WordPiece") return MakeWordPiece(spec, vocabulary);
@@ -110,11 +114,13 @@ Status AddAddedToken(const json& spec, std::optional<int64_t> id, PipelineParts&
   if (token.content.empty()) return {};
   token.id = parts.vocabulary.Find(token.content);
   if (token.id == kNoToken) {
-    if (!id) return Fail(ErrorCode::kBadFile, fmt::format("added token \"{}\" has no id", formats::Printable(token.content)));
+    if (!id)
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("added token \"{}\" has no id", formats::Printable(token.content)));
     if (*id >= 0 && *id <= INT32_MAX && parts.vocabulary.Has(static_cast<TokenId>(*id)))
       return Fail(ErrorCode::kBadFile,
-                  fmt::format("added token \"{}\" has the id {} of \"{}\"", formats::Printable(token.content), *id,
-                              formats::Printable(parts.vocabulary.Spelling(static_cast<TokenId>(*id)))));
+                  fmt::format("added token \"{}\" has the id {} of \"{}\"", formats::Printable(token.content),
+                              *id, formats::Printable(parts.vocabulary.Spelling(static_cast<TokenId>(*id)))));
     SLUICE_CHECK_OK(parts.vocabulary.Add(token.content, *id));
     token.id = static_cast<TokenId>(*id);
   }
@@ -141,6 +147,20 @@ Status NormalizeAddedTokens(PipelineParts& parts) {
 
 namespace {
 
+// The library numbers new tokens on from the vocabulary's size, whatever ids the file gives them; where that
+// would give a token another one's id, the file is followed.
+Status AddAll(const json& added, PipelineParts& parts) {
+  auto next = static_cast<int64_t>(parts.vocabulary.names());
+  for (const json& token : added) {
+    SLUICE_TRY(const int64_t written, IntField(token, "id", -1));
+    const bool taken = parts.vocabulary.Has(static_cast<TokenId>(next));
+    const int32_t before = parts.vocabulary.size();
+    SLUICE_CHECK_OK(AddAddedToken(token, taken ? written : next, parts));
+    if (parts.vocabulary.size() > before) next = parts.vocabulary.size();
+  }
+  return {};
+}
+
 Result<PipelineParts> Build(const TokenizerJson& doc) {
   PipelineParts parts;
   const json& added = Field(doc.rest, "added_tokens");
@@ -151,16 +171,13 @@ Result<PipelineParts> Build(const TokenizerJson& doc) {
   SLUICE_CHECK_OK(ReadDecoder(Field(doc.rest, "decoder"), parts.decoder));
   if (parts.decoder.empty()) parts.decoder.emplace_back(JoinDecoder{});
   SLUICE_CHECK_OK(ReadPostProcessor(Field(doc.rest, "post_processor"), parts.before, parts.after));
-  if (added.is_array())
-    for (const json& token : added) {
-      SLUICE_TRY(const int64_t id, IntField(token, "id", -1));
-      SLUICE_CHECK_OK(AddAddedToken(token, id, parts));
-    }
+  if (added.is_array()) SLUICE_CHECK_OK(AddAll(added, parts));
   SLUICE_CHECK_OK(NormalizeAddedTokens(parts));
   for (const auto* ids : {&parts.before, &parts.after})
     for (const TokenId id : *ids)
       if (!parts.vocabulary.Has(id))
-        return Fail(ErrorCode::kBadFile, fmt::format("the post-processor uses the id {}, which no token has", id));
+        return Fail(ErrorCode::kBadFile,
+                    fmt::format("the post-processor uses the id {}, which no token has", id));
   return parts;
 }
 
@@ -169,7 +186,9 @@ Result<PipelineParts> Build(const TokenizerJson& doc) {
 Result<PipelineParts> LoadTokenizerJson(const MappedFile& file) {
   SLUICE_TRY(const TokenizerJson doc, ReadTokenizerJson(file));
   auto parts = Build(doc);
-  if (!parts) return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message), parts.error().hint);
+  if (!parts)
+    return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message),
+                parts.error().hint);
   return parts;
 }
 

@@ -86,7 +86,8 @@ Result<PipelineParts> LoadSentencePiece(const MappedFile& file, const SentencePi
   Names names;
   ProtoReader reader(file.text());
   const auto damaged = [&](std::string_view part) {
-    return Fail(formats::FileError(file, reader.position(), part, "is damaged", "the file should be a SentencePiece model"));
+    return Fail(formats::FileError(file, reader.position(), part, "is damaged",
+                                   "the file should be a SentencePiece model"));
   };
   while (reader.Next()) {
     if (reader.field() == 1) {
@@ -106,7 +107,9 @@ Result<PipelineParts> LoadSentencePiece(const MappedFile& file, const SentencePi
   spec.add_bos = options.add_bos;
   spec.add_eos = options.add_eos;
   auto parts = BuildSentencePiece(spec);
-  if (!parts) return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message), parts.error().hint);
+  if (!parts)
+    return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message),
+                parts.error().hint);
   return parts;
 }
 

@@ -60,7 +60,8 @@ Status ForEachRank(const MappedFile& file, Visit visit) {
   std::string bytes;
   for (size_t line_number = 1; !rest.empty(); ++line_number) {
     const auto wrong = [&](std::string_view what) {
-      return Fail(formats::FileError(file, file.text().size() - rest.size(), fmt::format("line {}", line_number), what,
+      return Fail(formats::FileError(file, file.text().size() - rest.size(),
+                                     fmt::format("line {}", line_number), what,
                                      "a tiktoken file has lines of base64, a space and a rank"));
     };
     const size_t end = std::min(rest.find('\n'), rest.size());
@@ -94,8 +95,18 @@ Status AddSpecial(std::string_view name, int64_t id, PipelineParts& parts) {
 }
 
 Status AddDefaultTekkenSpecial(int64_t count, PipelineParts& parts) {
-  constexpr std::string_view kNames[] = {"<unk>",     "<s>",    "</s>",   "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
-                                         "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>"};
+  constexpr std::string_view kNames[] = {"<unk>",
+                                         "<s>",
+                                         "</s>",
+                                         "[INST]",
+                                         "[/INST]",
+                                         "[AVAILABLE_TOOLS]",
+                                         "[/AVAILABLE_TOOLS]",
+                                         "[TOOL_RESULTS]",
+                                         "[/TOOL_RESULTS]",
+                                         "[TOOL_CALLS]",
+                                         "[IMG]",
+                                         "<pad>"};
   for (int64_t id = 0; id < count; ++id) {
     const bool named = static_cast<size_t>(id) < std::size(kNames);
     SLUICE_CHECK_OK(AddSpecial(named ? std::string(kNames[id]) : fmt::format("<SPECIAL_{}>", id), id, parts));
@@ -109,9 +120,11 @@ Result<PipelineParts> BuildTekken(const nlohmann::json& doc) {
   if (!vocab.is_array()) return Fail(ErrorCode::kBadFile, "\"vocab\" is not an array");
   SLUICE_TRY(const std::string pattern, RequiredString(config, "pattern"));
   SLUICE_TRY(const int64_t special_count, IntField(config, "default_num_special_tokens", 1000));
-  SLUICE_TRY(const int64_t size, IntField(config, "default_vocab_size", static_cast<int64_t>(vocab.size()) + special_count));
+  SLUICE_TRY(const int64_t size,
+             IntField(config, "default_vocab_size", static_cast<int64_t>(vocab.size()) + special_count));
   if (special_count < 3 || special_count > static_cast<int64_t>(kRankSlack) || size < special_count)
-    return Fail(ErrorCode::kBadFile, fmt::format("{} special tokens of {} tokens in all cannot be", special_count, size));
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("{} special tokens of {} tokens in all cannot be", special_count, size));
   PipelineParts parts;
   RankedTokens tokens(vocab.size() + kRankSlack * 2, static_cast<TokenId>(special_count));
   std::string bytes;
@@ -121,7 +134,8 @@ Result<PipelineParts> BuildTekken(const nlohmann::json& doc) {
     if (rank < 0) return Fail(ErrorCode::kBadFile, "a token has no rank");
     if (rank >= size - special_count) continue;
     bytes.clear();
-    if (!DecodeBase64(encoded, bytes)) return Fail(ErrorCode::kBadFile, fmt::format("token {} is not base64", rank));
+    if (!DecodeBase64(encoded, bytes))
+      return Fail(ErrorCode::kBadFile, fmt::format("token {} is not base64", rank));
     SLUICE_CHECK_OK(tokens.Add(bytes, static_cast<uint64_t>(rank)));
   }
   SLUICE_CHECK_OK(tokens.Finish(parts));
@@ -129,7 +143,8 @@ Result<PipelineParts> BuildTekken(const nlohmann::json& doc) {
     for (const nlohmann::json& entry : special) {
       SLUICE_TRY(const std::string name, RequiredString(entry, "token_str"));
       SLUICE_TRY(const int64_t rank, IntField(entry, "rank", -1));
-      if (rank < 0 || rank >= special_count) return Fail(ErrorCode::kBadFile, "a special token's rank is out of range");
+      if (rank < 0 || rank >= special_count)
+        return Fail(ErrorCode::kBadFile, "a special token's rank is out of range");
       SLUICE_CHECK_OK(AddSpecial(name, rank, parts));
     }
   } else {
@@ -159,7 +174,8 @@ Result<size_t> CountTiktokenRanks(const MappedFile& file) {
 Result<PipelineParts> LoadTiktoken(const MappedFile& file, const TiktokenSpec& spec) {
   PipelineParts parts;
   RankedTokens tokens(file.text().size() / 7 + kRankSlack, 0);
-  SLUICE_CHECK_OK(ForEachRank(file, [&](std::string_view bytes, uint64_t rank) { return tokens.Add(bytes, rank); }));
+  SLUICE_CHECK_OK(
+      ForEachRank(file, [&](std::string_view bytes, uint64_t rank) { return tokens.Add(bytes, rank); }));
   if (const Status status = tokens.Finish(parts); !status)
     return Fail(formats::FileError(file, 0, "ranks", status.error().message));
   for (const auto& [name, id] : spec.special)
@@ -167,7 +183,9 @@ Result<PipelineParts> LoadTiktoken(const MappedFile& file, const TiktokenSpec& s
       return Fail(formats::FileError(file, 0, "special tokens", status.error().message,
                                      "check --pre: this vocabulary may be another one"));
   SLUICE_TRY(parts.pre_tokenizers, TiktokenSplitter(spec.pattern));
-  const auto find = [&](std::string_view name) { return name.empty() ? kNoToken : parts.vocabulary.Find(name); };
+  const auto find = [&](std::string_view name) {
+    return name.empty() ? kNoToken : parts.vocabulary.Find(name);
+  };
   parts.bos = find(spec.bos);
   parts.eos = find(spec.eos);
   if (spec.add_bos && parts.bos != kNoToken) parts.before.push_back(parts.bos);
@@ -180,7 +198,9 @@ Result<PipelineParts> LoadTiktoken(const MappedFile& file, const TiktokenSpec& s
 Result<PipelineParts> LoadTekken(const MappedFile& file) {
   SLUICE_TRY(const nlohmann::json doc, formats::ParseJson(file));
   auto parts = BuildTekken(doc);
-  if (!parts) return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message), parts.error().hint);
+  if (!parts)
+    return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message),
+                parts.error().hint);
   return parts;
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 Status ReadVocab(const MappedFile& file, Vocabulary& vocabulary) {
   SLUICE_TRY(const nlohmann::json doc, formats::ParseJson(file));
-  if (!doc.is_object() || doc.empty()) return Fail(formats::FileError(file, 0, "vocabulary", "is no object with tokens"));
+  if (!doc.is_object() || doc.empty())
+    return Fail(formats::FileError(file, 0, "vocabulary", "is no object with tokens"));
   vocabulary = Vocabulary(2 * doc.size() + 65536);
   vocabulary.Reserve(doc.size(), doc.size() * 8);
   for (const auto& [token, id] : doc.items()) {
@@ -39,7 +40,8 @@ Result<MergeTable> ReadMerges(const MappedFile& file, const Vocabulary& vocabula
     if (line.empty() || line.starts_with("#version")) continue;
     const size_t space = line.find(' ');
     if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-      return Fail(formats::FileError(file, offset, fmt::format("line {}", number), "is not two parts around one space"));
+      return Fail(formats::FileError(file, offset, fmt::format("line {}", number),
+                                     "is not two parts around one space"));
     if (const Status added = merges.Add(line.substr(0, space), line.substr(space + 1)); !added)
       return Fail(formats::FileError(file, offset, fmt::format("line {}", number), added.error().message));
   }
@@ -48,7 +50,8 @@ Result<MergeTable> ReadMerges(const MappedFile& file, const Vocabulary& vocabula
 
 }  // namespace
 
-Result<PipelineParts> LoadVocabAndMerges(const MappedFile& vocab, const MappedFile& merges, std::string_view pre) {
+Result<PipelineParts> LoadVocabAndMerges(const MappedFile& vocab, const MappedFile& merges,
+                                         std::string_view pre) {
   PipelineParts parts;
   SLUICE_CHECK_OK(ReadVocab(vocab, parts.vocabulary));
   SLUICE_TRY(MergeTable table, ReadMerges(merges, parts.vocabulary));

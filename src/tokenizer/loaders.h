@@ -19,7 +19,7 @@ namespace sluice::tokenizer {
 Result<PipelineParts> LoadTokenizerJson(const MappedFile& file);
 
 struct SentencePieceOptions {
-  bool add_bos = true;   // where the model has such a piece
+  bool add_bos = true;  // where the model has such a piece
   bool add_eos = false;
 };
 // A SentencePiece .model: unigram, bpe, char or word.
@@ -28,8 +28,9 @@ Result<PipelineParts> LoadSentencePiece(const MappedFile& file, const SentencePi
 // What a tiktoken file does not say.
 struct TiktokenSpec {
   std::string pattern;
-  std::vector<std::pair<std::string, TokenId>> special;  // names; of two with one id the first is its spelling
-  std::string bos, eos;                                  // names among the special ones; empty: none
+  std::vector<std::pair<std::string, TokenId>>
+      special;           // names; of two with one id the first is its spelling
+  std::string bos, eos;  // names among the special ones; empty: none
   bool add_bos = false;
   std::vector<std::string> end_tokens;
 };
@@ -49,7 +50,8 @@ Status NormalizeAddedTokens(PipelineParts& parts);
 // Mistral's tekken.json.
 Result<PipelineParts> LoadTekken(const MappedFile& file);
 // vocab.json and merges.txt of byte-level BPE. `pre`: how text is split, as in tokenizer.ggml.pre.
-Result<PipelineParts> LoadVocabAndMerges(const MappedFile& vocab, const MappedFile& merges, std::string_view pre);
+Result<PipelineParts> LoadVocabAndMerges(const MappedFile& vocab, const MappedFile& merges,
+                                         std::string_view pre);
 // tokenizer.ggml.*; `name` is what messages call the file.
 Result<PipelineParts> LoadGguf(const formats::GgufMetadata& metadata, const std::string& name);
 

@@ -9,9 +9,10 @@ namespace sluice::tokenizer {
 
 Status MergeBuilder::Add(std::string_view left, std::string_view right) {
   const auto missing = [&](std::string_view token) {
-    return Fail(ErrorCode::kBadFile,
-                fmt::format("merge {} (\"{}\" + \"{}\") needs the token \"{}\", which the vocabulary lacks", rank_,
-                            formats::Printable(left), formats::Printable(right), formats::Printable(token)));
+    return Fail(
+        ErrorCode::kBadFile,
+        fmt::format("merge {} (\"{}\" + \"{}\") needs the token \"{}\", which the vocabulary lacks", rank_,
+                    formats::Printable(left), formats::Printable(right), formats::Printable(token)));
   };
   const TokenId left_id = vocabulary_.Find(left);
   if (left_id == kNoToken) return missing(left);
@@ -35,7 +36,8 @@ MergeTable ImpliedMerges(const Vocabulary& vocabulary, const std::vector<uint32_
     const uint32_t rank = rank_of[static_cast<size_t>(id)];
     const std::string_view text = vocabulary.Spelling(id);
     if (rank == kNotMerged || text.empty()) continue;
-    for (size_t middle = DecodeAt(text, 0).size; middle < text.size(); middle += DecodeAt(text, middle).size) {
+    for (size_t middle = DecodeAt(text, 0).size; middle < text.size();
+         middle += DecodeAt(text, middle).size) {
       const TokenId left = part(text.substr(0, middle));
       const TokenId right = left == kNoToken ? kNoToken : part(text.substr(middle));
       if (right != kNoToken) table.Set(left, right, {rank, id});

@@ -26,8 +26,8 @@ class MergeBuilder {
   uint32_t rank_ = 0;
 };
 
-// The merges that a vocabulary implies whose ids are ranks: every split of every token in two tokens, ranked by
-// `rank_of(id)` of the whole; kNoRank leaves a token out.
+// The merges that a vocabulary implies whose ids are ranks: every split of every token in two tokens, ranked
+// by `rank_of(id)` of the whole; kNoRank leaves a token out.
 constexpr uint32_t kNotMerged = UINT32_MAX;
 MergeTable ImpliedMerges(const Vocabulary& vocabulary, const std::vector<uint32_t>& rank_of);
 

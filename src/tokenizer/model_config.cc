@@ -44,9 +44,9 @@ Status AddAddedTokens(const json& config, PipelineParts& parts) {
   for (const auto& [id, spec] : entries) {
     const auto& known = parts.added.tokens();
     const json& content = Field(*spec, "content");
-    if (content.is_string() &&
-        std::any_of(known.begin(), known.end(),
-                    [&](const AddedToken& token) { return token.content == content.get_ref<const std::string&>(); }))
+    if (content.is_string() && std::any_of(known.begin(), known.end(), [&](const AddedToken& token) {
+          return token.content == content.get_ref<const std::string&>();
+        }))
       continue;
     SLUICE_CHECK_OK(AddAddedToken(*spec, id, parts));
     any = true;
@@ -95,7 +95,8 @@ Status ApplyTokenizerConfig(const json& config, PipelineParts& parts) {
 
 bool ApplyEndTokens(const json& config, PipelineParts& parts) {
   const auto id_of = [](const json& value) {
-    const bool fits = value.is_number_integer() && value.get<int64_t>() >= 0 && value.get<int64_t>() <= INT32_MAX;
+    const bool fits =
+        value.is_number_integer() && value.get<int64_t>() >= 0 && value.get<int64_t>() <= INT32_MAX;
     return fits ? value.get<TokenId>() : kNoToken;
   };
   const json& eos = Field(config, "eos_token_id");
@@ -120,9 +121,9 @@ void GuessBosAndEos(PipelineParts& parts) {
 
 void AddKnownEndTokens(PipelineParts& parts) {
   constexpr std::string_view kNames[] = {
-      "<|eot_id|>", "<|eom_id|>", "<|eot|>",      "<|eom|>",       "<|im_end|>", "<|end|>",
-      "<|return|>", "<|call|>",   "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<|end_of_turn|>",
-      "[EOT]",      "[EOS]",      "<|END_OF_TURN_TOKEN|>"};
+      "<|eot_id|>",      "<|eom_id|>",      "<|eot|>",  "<|eom|>",       "<|im_end|>",
+      "<|end|>",         "<|return|>",      "<|call|>", "<end_of_turn>", "<|endoftext|>",
+      "<|end_of_text|>", "<|end_of_turn|>", "[EOT]",    "[EOS]",         "<|END_OF_TURN_TOKEN|>"};
   for (const std::string_view name : kNames) {
     const TokenId id = parts.vocabulary.Find(name);
     if (std::find(parts.special.begin(), parts.special.end(), id) != parts.special.end()) AddEnd(id, parts);

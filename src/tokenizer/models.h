@@ -55,7 +55,8 @@ struct SentencePieceRules {
   std::optional<ByteTokens> bytes;  // byte fallback
 };
 
-// BPE as sentencepiece does it: text is joined by the scores of the results; unknown characters stay as they are.
+// BPE as sentencepiece does it: text is joined by the scores of the results; unknown characters stay as they
+// are.
 class SentencePieceBpe {
  public:
   struct Piece {
@@ -77,7 +78,8 @@ class SentencePieceBpe {
   MergeTable merges_;
   std::vector<bool> buildable_;  // by id
   std::vector<bool> unused_;     // by id; empty if no piece is unused
-  Vocabulary strays_;            // characters that occur in pieces without being one; symbols from the vocabulary's size on
+  Vocabulary
+      strays_;  // characters that occur in pieces without being one; symbols from the vocabulary's size on
 };
 
 // The most probable sequence of pieces.
@@ -151,7 +153,7 @@ class SentencePieceUnits {
   SentencePieceRules rules_;
 };
 
-using Model =
-    std::variant<BpeModel, SentencePieceBpe, UnigramModel, WordPieceModel, WordLevelModel, SentencePieceUnits>;
+using Model = std::variant<BpeModel, SentencePieceBpe, UnigramModel, WordPieceModel, WordLevelModel,
+                           SentencePieceUnits>;
 
 }  // namespace sluice::tokenizer

@@ -120,7 +120,7 @@ class SentencePieceRun {
       if (!spec_.remove_extra_whitespaces) after_space = false;
     }
     if (spec_.remove_extra_whitespaces)
-      while (out_.ends_with(Space())) out_.resize(out_.size() - Space().size());
+      while (out_.ends_with(Space())) out_.erase(out_.size() - Space().size());
     if (spec_.add_dummy_prefix && spec_.whitespace_as_suffix) AppendSpace();
     return std::move(out_);
   }
@@ -200,7 +200,8 @@ Status RunNormalizers(const std::vector<Normalizer>& normalizers, RegexScratch& 
     SLUICE_CHECK_OK(std::visit(Runner{scratch, text}, normalizer));
     if (text.size() > limit)
       return Fail(ErrorCode::kTryLater,
-                  fmt::format("the vocabulary's normaliser makes {} bytes of the text, the limit is {}", text.size(), limit),
+                  fmt::format("the vocabulary's normaliser makes {} bytes of the text, the limit is {}",
+                              text.size(), limit),
                   "send a shorter text");
   }
   return {};

@@ -44,17 +44,17 @@ struct SentencePieceNormalizer {
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;
-  bool whitespace_as_suffix = false;            // the dummy goes to the end
+  bool whitespace_as_suffix = false;             // the dummy goes to the end
   std::shared_ptr<const ByteTrie> user_defined;  // never changed by rules; may be null
 };
 
 using Normalizer =
-    std::variant<UnicodeNormalizer, LowercaseNormalizer, StripNormalizer, StripAccentsNormalizer, NmtNormalizer,
-                 PrependNormalizer, ReplaceNormalizer, BertNormalizer, PrecompiledNormalizer, ByteLevelNormalizer,
-                 SentencePieceNormalizer>;
+    std::variant<UnicodeNormalizer, LowercaseNormalizer, StripNormalizer, StripAccentsNormalizer,
+                 NmtNormalizer, PrependNormalizer, ReplaceNormalizer, BertNormalizer, PrecompiledNormalizer,
+                 ByteLevelNormalizer, SentencePieceNormalizer>;
 
-// Runs all in order. `text` is valid UTF-8 and stays so. Fails where an expression takes too many steps or the text
-// grows out of proportion.
+// Runs all in order. `text` is valid UTF-8 and stays so. Fails where an expression takes too many steps or
+// the text grows out of proportion.
 Status RunNormalizers(const std::vector<Normalizer>& normalizers, RegexScratch& scratch, std::string& text);
 
 }  // namespace sluice::tokenizer

@@ -1,9 +1,9 @@
 // What a Split or Replace looks for: literal text or an expression.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -13,22 +13,23 @@ namespace sluice::tokenizer {
 
 class Pattern {
  public:
-  explicit Pattern(std::string literal) : what_(std::move(literal)) {}
-  explicit Pattern(Regex regex) : what_(std::move(regex)) {}
+  explicit Pattern(std::string literal) : literal_(std::move(literal)) {}
+  explicit Pattern(Regex regex) : regex_(std::make_shared<const Regex>(std::move(regex))) {}
 
   // Without overlap, from left to right. An empty literal is found nowhere.
   Status FindAll(std::string_view text, RegexScratch& scratch, std::vector<Regex::Match>& matches) const {
-    if (const Regex* regex = std::get_if<Regex>(&what_)) return regex->FindAll(text, scratch, matches);
-    const auto& literal = std::get<std::string>(what_);
+    if (regex_) return regex_->FindAll(text, scratch, matches);
     matches.clear();
-    if (literal.empty()) return {};
-    for (size_t at = text.find(literal); at != std::string_view::npos; at = text.find(literal, at + literal.size()))
-      matches.push_back({at, at + literal.size()});
+    if (literal_.empty()) return {};
+    for (size_t at = text.find(literal_); at != std::string_view::npos;
+         at = text.find(literal_, at + literal_.size()))
+      matches.push_back({at, at + literal_.size()});
     return {};
   }
 
   // `text` with every match replaced, appended to `out`.
-  Status Replace(std::string_view text, std::string_view content, RegexScratch& scratch, std::string& out) const {
+  Status Replace(std::string_view text, std::string_view content, RegexScratch& scratch,
+                 std::string& out) const {
     std::vector<Regex::Match> matches;
     SLUICE_CHECK_OK(FindAll(text, scratch, matches));
     size_t copied = 0;
@@ -42,7 +43,8 @@ class Pattern {
   }
 
  private:
-  std::variant<std::string, Regex> what_;
+  std::string literal_;
+  std::shared_ptr<const Regex> regex_;  // null: the literal counts
 };
 
 }  // namespace sluice::tokenizer

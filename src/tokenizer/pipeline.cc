@@ -71,7 +71,8 @@ std::optional<TokenId> Pipeline::FindToken(std::string_view spelling) const {
 
 Result<std::vector<TokenId>> Pipeline::Encode(std::string_view text, EncodeOptions options) const {
   if (text.size() > kMaxTextBytes)
-    return Fail(ErrorCode::kTryLater, fmt::format("the text has {} bytes, the limit is {}", text.size(), kMaxTextBytes),
+    return Fail(ErrorCode::kTryLater,
+                fmt::format("the text has {} bytes, the limit is {}", text.size(), kMaxTextBytes),
                 "send a shorter text");
   std::string repaired;
   if (!IsValidUtf8(text)) {
@@ -101,7 +102,9 @@ void Pipeline::PushTo(DecodeRun& run, TokenId id, bool skip_special, std::string
   if (const auto shown = parts_.shown_as.find(id); shown != parts_.shown_as.end())
     return run.Push(shown->second, PieceKind::kPlain, out);
   if ((flags & kNeverShown) || (skip_special && (flags & kSpecial))) return;
-  const PieceKind kind = flags & kByte ? PieceKind::kByte : flags & kUnknown ? PieceKind::kUnknown : PieceKind::kPlain;
+  const PieceKind kind = flags & kByte      ? PieceKind::kByte
+                         : flags & kUnknown ? PieceKind::kUnknown
+                                            : PieceKind::kPlain;
   run.Push(parts_.vocabulary.Spelling(id), kind, out);
 }
 

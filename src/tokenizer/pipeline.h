@@ -29,7 +29,8 @@ struct PipelineParts {
   std::vector<TokenId> special;         // left out of decoded text on request
   std::vector<TokenId> never_shown;     // always left out (SentencePiece's control pieces)
   std::vector<TokenId> bytes, unknown;  // SentencePiece: how their spelling is read
-  // What the normaliser made of an added token. The library decodes to that, even where special tokens are left out.
+  // What the normaliser made of an added token. The library decodes to that, even where special tokens are
+  // left out.
   std::unordered_map<TokenId, std::string> shown_as;
 
   TokenId bos = kNoToken, eos = kNoToken;

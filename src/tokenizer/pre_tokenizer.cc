@@ -22,10 +22,12 @@ class Splitter {
   Splitter(RegexScratch& scratch, Pieces& pieces) : scratch_(scratch), pieces_(pieces) {}
 
   Status ByPattern(const Pattern& pattern, SplitBehavior behavior, bool invert) {
-    return ByMatches([&](std::string_view text) { return pattern.FindAll(text, scratch_, matches_); }, behavior, invert);
+    return ByMatches([&](std::string_view text) { return pattern.FindAll(text, scratch_, matches_); },
+                     behavior, invert);
   }
   Status ByRegex(const Regex& regex, SplitBehavior behavior) {
-    return ByMatches([&](std::string_view text) { return regex.FindAll(text, scratch_, matches_); }, behavior, false);
+    return ByMatches([&](std::string_view text) { return regex.FindAll(text, scratch_, matches_); }, behavior,
+                     false);
   }
   template <typename Predicate>
   Status ByChars(Predicate predicate, SplitBehavior behavior) {
@@ -60,7 +62,8 @@ class Splitter {
       Join(behavior);
       for (const Part& part : parts_)
         if (part.begin < part.end)
-          out.push_back({static_cast<uint32_t>(span.begin + part.begin), static_cast<uint32_t>(span.begin + part.end)});
+          out.push_back(
+              {static_cast<uint32_t>(span.begin + part.begin), static_cast<uint32_t>(span.begin + part.end)});
     }
     pieces_.spans = std::move(out);
     return {};
@@ -120,7 +123,8 @@ Status Rewrite(Pieces& pieces, size_t expected_bytes, Append append) {
     append(old, first, text);
     span.end = static_cast<uint32_t>(text.size());
     if (text.size() > kMaxBytes)
-      return Fail(ErrorCode::kTryLater, "the vocabulary's pre-tokenizer makes more than 2^31 bytes of the text",
+      return Fail(ErrorCode::kTryLater,
+                  "the vocabulary's pre-tokenizer makes more than 2^31 bytes of the text",
                   "send a shorter text");
   }
   pieces.text = std::move(text);
@@ -138,7 +142,8 @@ struct Runner {
                                 if (!old.starts_with(' ')) out += ' ';
                                 out += old;
                               }));
-    if (p.expression) SLUICE_CHECK_OK(Splitter(scratch, pieces).ByRegex(*p.expression, SplitBehavior::kIsolated));
+    if (p.expression)
+      SLUICE_CHECK_OK(Splitter(scratch, pieces).ByRegex(*p.expression, SplitBehavior::kIsolated));
     return Rewrite(pieces, pieces.text.size() + pieces.text.size() / 4,
                    [](std::string_view old, bool, std::string& out) { AppendSpelled(old, out); });
   }
@@ -209,7 +214,8 @@ struct Runner {
 
 }  // namespace
 
-Status RunPreTokenizers(const std::vector<PreTokenizer>& pre_tokenizers, RegexScratch& scratch, Pieces& pieces) {
+Status RunPreTokenizers(const std::vector<PreTokenizer>& pre_tokenizers, RegexScratch& scratch,
+                        Pieces& pieces) {
   for (const PreTokenizer& pre_tokenizer : pre_tokenizers)
     SLUICE_CHECK_OK(std::visit(Runner{scratch, pieces}, pre_tokenizer));
   return {};

@@ -38,8 +38,8 @@ struct CharSplitPreTokenizer {
 };
 struct UnicodeScriptsPreTokenizer {};
 
-using PreTokenizer = std::variant<ByteLevelPreTokenizer, MetaspacePreTokenizer, SplitPreTokenizer, CharSplitPreTokenizer,
-                                  UnicodeScriptsPreTokenizer>;
+using PreTokenizer = std::variant<ByteLevelPreTokenizer, MetaspacePreTokenizer, SplitPreTokenizer,
+                                  CharSplitPreTokenizer, UnicodeScriptsPreTokenizer>;
 
 // A text and the parts of it that are still in play. Never empty ones.
 struct Pieces {
@@ -51,6 +51,7 @@ struct Pieces {
   bool at_start;  // the text starts where the whole input starts
 };
 
-Status RunPreTokenizers(const std::vector<PreTokenizer>& pre_tokenizers, RegexScratch& scratch, Pieces& pieces);
+Status RunPreTokenizers(const std::vector<PreTokenizer>& pre_tokenizers, RegexScratch& scratch,
+                        Pieces& pieces);
 
 }  // namespace sluice::tokenizer

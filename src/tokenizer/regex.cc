@@ -210,10 +210,11 @@ Status Regex::FindAll(std::string_view text, RegexScratch& scratch, std::vector<
     }
     const size_t end = matcher.Run(0, start);
     if (matcher.exhausted())
-      return Fail(ErrorCode::kTryLater,
-                  fmt::format("the vocabulary's splitting expression takes too many steps on this text of {} bytes",
-                              text.size()),
-                  "send a shorter or more usual text");
+      return Fail(
+          ErrorCode::kTryLater,
+          fmt::format("the vocabulary's splitting expression takes too many steps on this text of {} bytes",
+                      text.size()),
+          "send a shorter or more usual text");
     if (end == kNone) {
       start = skip_run_ ? std::max(matcher.run_end(), start + step) : start + step;
     } else if (end == start) {

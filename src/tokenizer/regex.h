@@ -1,8 +1,8 @@
 // A small backtracking matcher for the splitting expressions of tokenizer files.
 //
-// A library would know another Unicode version than the reference tokenizers (letters missing), take \s and [a&&b]
-// otherwise, and its match limits do not count the scanning inside one simple repeat. Here every step counts, so
-// that no text and no expression takes more than a bounded time, the same on every machine.
+// A library would know another Unicode version than the reference tokenizers (letters missing), take \s and
+// [a&&b] otherwise, and its match limits do not count the scanning inside one simple repeat. Here every step
+// counts, so that no text and no expression takes more than a bounded time, the same on every machine.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,19 @@ class Regex {
   Status FindAll(std::string_view text, RegexScratch& scratch, std::vector<Match>& matches) const;
 
  private:
-  enum class Op : uint8_t { kByte, kSet, kRepeatSet, kSplit, kJump, kMark, kJumpIfMoved, kAssert, kLook, kAtomic, kMatch };
+  enum class Op : uint8_t {
+    kByte,
+    kSet,
+    kRepeatSet,
+    kSplit,
+    kJump,
+    kMark,
+    kJumpIfMoved,
+    kAssert,
+    kLook,
+    kAtomic,
+    kMatch
+  };
   struct Instruction {
     Op op;
     RegexNode::Greed greed = RegexNode::kGreedy;
@@ -59,7 +71,8 @@ class Regex {
   std::vector<CharBitmap> sets_;
   size_t mark_count_ = 0;
   std::optional<CharBitmap> first_;  // a match starts with one of these; nullopt: it may be empty
-  bool skip_run_ = false;  // the expression is "S+ rest": what fails at a run's start fails everywhere in the run
+  bool skip_run_ =
+      false;  // the expression is "S+ rest": what fails at a run's start fails everywhere in the run
 };
 
 }  // namespace sluice::tokenizer

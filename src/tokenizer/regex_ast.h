@@ -16,7 +16,15 @@ enum class RegexDialect { kOniguruma, kRust };
 
 struct RegexNode {
   enum Kind { kEmpty, kSet, kSequence, kAlternatives, kRepeat, kLookAhead, kLookBehind, kAtomic, kAssert };
-  enum Assertion { kTextStart, kTextEnd, kTextEndOrLastLine, kLineStart, kLineEnd, kWordBoundary, kNoWordBoundary };
+  enum Assertion {
+    kTextStart,
+    kTextEnd,
+    kTextEndOrLastLine,
+    kLineStart,
+    kLineEnd,
+    kWordBoundary,
+    kNoWordBoundary
+  };
   enum Greed { kGreedy, kLazy, kPossessive };
   static constexpr int kUnbounded = -1;
 

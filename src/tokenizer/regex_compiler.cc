@@ -92,7 +92,8 @@ class RegexCompiler {
     const CharSet first = FirstSet(root, nullable);
     if (!nullable) regex_.first_.emplace(first);
     const Regex::Instruction& start = regex_.code_[0];
-    regex_.skip_run_ = start.op == Regex::Op::kRepeatSet && start.minimum == 1 && start.maximum == RegexNode::kUnbounded;
+    regex_.skip_run_ =
+        start.op == Regex::Op::kRepeatSet && start.minimum == 1 && start.maximum == RegexNode::kUnbounded;
     return std::move(regex_);
   }
 
@@ -170,7 +171,10 @@ class RegexCompiler {
   Status EmitRepeat(const RegexNode& node) {
     const RegexNode& body = Unwrapped(*node.children[0]);
     if (body.kind == RegexNode::kSet) {
-      Add({.op = Op::kRepeatSet, .greed = node.greed, .minimum = node.minimum, .maximum = node.maximum,
+      Add({.op = Op::kRepeatSet,
+           .greed = node.greed,
+           .minimum = node.minimum,
+           .maximum = node.maximum,
            .set = SetIndex(body.set)});
       return {};
     }
@@ -226,7 +230,8 @@ class RegexCompiler {
     std::vector<uint32_t> jumps;
     for (size_t i = 0; i < branches.size(); ++i) {
       const auto width = FixedWidth(*branches[i]);
-      if (!width) return Fail(ErrorCode::kBadFile, "expression looks behind by a varying number of characters");
+      if (!width)
+        return Fail(ErrorCode::kBadFile, "expression looks behind by a varying number of characters");
       const bool split_here = !node.negative && i + 1 < branches.size();
       const uint32_t split = split_here ? Add({.op = Op::kSplit}) : 0;
       if (split_here) At(split).next = Here();

@@ -143,7 +143,8 @@ Result<RegexNodePtr> Parser::Atom(Flags& flags, int depth) {
       return Escape(flags);
     case '.':
       ++at_;
-      return SetNode(flags.dot_matches_newline ? CharSet{{0, kMaxCodePoint}} : CharSet::Of('\n').Complement(), Flags());
+      return SetNode(flags.dot_matches_newline ? CharSet{{0, kMaxCodePoint}} : CharSet::Of('\n').Complement(),
+                     Flags());
     case '^':
       ++at_;
       return AssertNode(ruby || flags.multi_line ? RegexNode::kLineStart : RegexNode::kTextStart);
@@ -261,7 +262,8 @@ bool Parser::TakeInterval(int& minimum, int& maximum) {
   const auto number = [&](int& value) {
     const size_t first = at_;
     value = 0;
-    for (; Peek() >= '0' && Peek() <= '9' && !AtEnd(); ++at_) value = std::min(value * 10 + (Peek() - '0'), 1000000);
+    for (; Peek() >= '0' && Peek() <= '9' && !AtEnd(); ++at_)
+      value = std::min(value * 10 + (Peek() - '0'), 1000000);
     return at_ > first;
   };
   ++at_;
@@ -329,7 +331,8 @@ Result<CharSet> Parser::Class(const Flags& flags, int depth) {
 // Items up to "]" or "&&".
 Result<CharSet> Parser::ClassItems(const Flags& flags, int depth) {
   CharSet set;
-  for (bool first = true; !AtEnd() && (Peek() != ']' || first) && !pattern_.substr(at_).starts_with("&&"); first = false) {
+  for (bool first = true; !AtEnd() && (Peek() != ']' || first) && !pattern_.substr(at_).starts_with("&&");
+       first = false) {
     if (Take("[:")) {
       const bool negative = Take("^");
       const size_t close = pattern_.find(":]", at_);
@@ -462,7 +465,8 @@ Result<char32_t> Parser::Hex(size_t least, size_t most, bool braces) {
       break;
     }
   }
-  if (digits < least || value > kMaxCodePoint || (braced && !Take("}"))) return Wrong("a hexadecimal escape is wrong");
+  if (digits < least || value > kMaxCodePoint || (braced && !Take("}")))
+    return Wrong("a hexadecimal escape is wrong");
   return value;
 }
 

@@ -14,7 +14,8 @@ using Spec = SentencePieceSpec;
 Status AddPiece(const Spec& spec, size_t index, PipelineParts& parts) {
   const Spec::Piece& piece = spec.pieces[index];
   const auto wrong = [&](std::string_view what) {
-    return Fail(ErrorCode::kBadFile, fmt::format("piece {} (\"{}\") {}", index, formats::Printable(piece.text), what));
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("piece {} (\"{}\") {}", index, formats::Printable(piece.text), what));
   };
   if (piece.text.empty()) return wrong("is empty");
   if (std::isnan(piece.score)) return wrong("has a score that is not a number");
@@ -29,10 +30,11 @@ Status AddPiece(const Spec& spec, size_t index, PipelineParts& parts) {
     case Spec::kControl:
       parts.special.push_back(id);
       parts.never_shown.push_back(id);
-      parts.added.Add({.content = std::string(piece.text),
-                       .id = id,
-                       .strip_right = spec.control_takes_space && piece.text != "<s>" && piece.text != "<|endoftext|>",
-                       .special = true});
+      parts.added.Add(
+          {.content = std::string(piece.text),
+           .id = id,
+           .strip_right = spec.control_takes_space && piece.text != "<s>" && piece.text != "<|endoftext|>",
+           .special = true});
       return {};
     case Spec::kByte:
       if (!ParseByteToken(piece.text)) return wrong("should name a byte like <0x0A>");
@@ -57,7 +59,8 @@ Result<Model> MakeModel(const Spec& spec, const Vocabulary& vocabulary, Sentence
       for (size_t i = 0; i < spec.pieces.size(); ++i)
         if (const auto& piece = spec.pieces[i]; buildable(piece.type) && piece.type != Spec::kUnused)
           pieces.push_back({static_cast<TokenId>(i), piece.score, piece.type == Spec::kUserDefined});
-      return UnigramModel(vocabulary, pieces, UnigramModel::Flavor::kSentencePiece, rules.unk, std::move(rules.bytes));
+      return UnigramModel(vocabulary, pieces, UnigramModel::Flavor::kSentencePiece, rules.unk,
+                          std::move(rules.bytes));
     }
     case Spec::kBpe: {
       std::vector<SentencePieceBpe::Piece> pieces;
@@ -110,8 +113,8 @@ Result<PipelineParts> BuildSentencePiece(const Spec& spec) {
   parts.normalizers.emplace_back(std::move(normalizer));
   SLUICE_TRY(parts.model, MakeModel(spec, parts.vocabulary, std::move(rules)));
   parts.decoder.emplace_back(SentencePieceDecoder{.strip_dummy_prefix = spec.add_dummy_prefix,
-                                               .strip_all_leading = spec.remove_extra_whitespaces,
-                                               .unk_surface = spec.unk_surface});
+                                                  .strip_all_leading = spec.remove_extra_whitespaces,
+                                                  .unk_surface = spec.unk_surface});
   parts.bos = spec.bos;
   parts.eos = spec.eos;
   if (spec.add_bos && spec.bos != kNoToken) parts.before.push_back(spec.bos);

@@ -33,7 +33,8 @@ struct SentencePieceSpec {
   bool control_takes_space = false;  // control pieces but "<s>" take the white space after them (Phi-3)
 };
 
-// Checks the pieces as sentencepiece does: no empty or double piece, one unknown, bytes complete and well named.
+// Checks the pieces as sentencepiece does: no empty or double piece, one unknown, bytes complete and well
+// named.
 Result<PipelineParts> BuildSentencePiece(const SentencePieceSpec& spec);
 
 }  // namespace sluice::tokenizer

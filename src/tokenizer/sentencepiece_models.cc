@@ -112,7 +112,8 @@ void SentencePieceBpe::Encode(std::string_view text, const Vocabulary& vocabular
     const std::string_view spelled = text.substr(symbol.begin, symbol.end - symbol.begin);
     if (symbol.id < 0) {
       const TokenId whole = vocabulary.Find(spelled);
-      whole != kNoToken && buildable_[static_cast<size_t>(whole)] ? output.Known(whole) : output.Unknown(spelled);
+      whole != kNoToken&& buildable_[static_cast<size_t>(whole)] ? output.Known(whole)
+                                                                 : output.Unknown(spelled);
       continue;
     }
     // An unused piece gives way to the halves that it was built from.

@@ -45,7 +45,8 @@ constexpr std::string_view kDeepseekLlmLetters =
     R"(\uA76F\uA771-\uA787\uA78B-\uA78E\uAB70-\uABBF\uFB00-\uFB06\uFB13-\uFB17\uFF21-\uFF3A\uFF41-\uFF5A)"
     R"(\x{10400}-\x{1044F}\x{104B0}-\x{104D3}\x{104D8}-\x{104FB}\x{10C80}-\x{10CB2}\x{10CC0}-\x{10CF2})"
     R"(\x{118A0}-\x{118DF}\x{1E900}-\x{1E943}]+)";
-constexpr std::string_view kDeepseekLlmSigns = R"(\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+)";
+constexpr std::string_view kDeepseekLlmSigns =
+    R"(\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+)";
 constexpr std::string_view kDeepseekHan = R"([\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+)";
 constexpr std::string_view kDeepseekV3Han = R"([\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+)";
 constexpr std::string_view kQwen35Expression =
@@ -82,7 +83,8 @@ struct Named {
 
 const std::vector<Named>& Table() {
   static const std::vector<Named> table = {
-      {" gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de jina-v1-en jina-v2-code roberta-bpe gigachat a.x-4.0 mellum "
+      {" gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de jina-v1-en jina-v2-code roberta-bpe gigachat "
+       "a.x-4.0 mellum "
        "modern-bert exaone4 jais trillion granite-docling ",
        Kind::kGpt2},
       {" mpt olmo gpt-neox ", Kind::kGpt2, {}, false, false, true},
@@ -90,19 +92,28 @@ const std::vector<Named>& Table() {
       {" command-r ", Kind::kDigitsGpt2, {}, false, false, true},
       {" falcon ", Kind::kFalcon},
       {" llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano ",
-       Kind::kExpressions, {kLlama3Expression}, true, true},
+       Kind::kExpressions,
+       {kLlama3Expression},
+       true,
+       true},
       {" dbrx smaug-bpe chatglm-bpe glm4 ", Kind::kExpressions, {kLlama3Expression}},
       {" qwen2 megrez ", Kind::kExpressions, {kQwen2Expression}, false, false, true},
-      {" deepseek-r1-qwen stablelm2 hunyuan solar-open grok-2 kormo f2llmv2 ", Kind::kExpressions, {kQwen2Expression}},
+      {" deepseek-r1-qwen stablelm2 hunyuan solar-open grok-2 kormo f2llmv2 ",
+       Kind::kExpressions,
+       {kQwen2Expression}},
       {" qwen35 ", Kind::kExpressions, {kQwen35Expression}, false, false, true},
       {" gpt-4o llama4 kanana2 minimax-m2 talkie ", Kind::kExpressions, {kO200kExpression}},
       {" tekken ", Kind::kExpressions, {kTekkenExpression}, true, true},
       {" kimi-k2 ", Kind::kExpressions, {kKimiK2Expression}},
-      {" deepseek-llm ", Kind::kExpressions,
+      {" deepseek-llm ",
+       Kind::kExpressions,
        {"[\r\n]", kDeepseekLlmLetters, kDeepseekLlmSigns, R"(\s+$)", kDeepseekHan, R"(\p{N})"}},
-      {" deepseek-coder ", Kind::kExpressions,
+      {" deepseek-coder ",
+       Kind::kExpressions,
        {"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekHan, R"(\p{N})"}},
-      {" deepseek-v3 hunyuan-dense joyai-llm ", Kind::kExpressions, {R"(\p{N}{1,3})", kDeepseekV3Han, kDeepseekWords}},
+      {" deepseek-v3 hunyuan-dense joyai-llm ",
+       Kind::kExpressions,
+       {R"(\p{N}{1,3})", kDeepseekV3Han, kDeepseekWords}},
       {" bailingmoe bailingmoe2 llada-moe ", Kind::kExpressions, {kBailingExpression}},
       {" seed-coder ", Kind::kExpressions, {kSeedCoderExpression}},
       {" exaone-moe ", Kind::kExpressions, {kExaoneMoeExpression}},
@@ -112,7 +123,8 @@ const std::vector<Named>& Table() {
       {" afmoe ", Kind::kExpressions, {R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N})))", kAfmoeHan, kDeepseekWords}},
       {" viking ", Kind::kExpressions, {R"( ?[^(\s|.,!?…。，、।۔،)]+)", R"(\p{N})"}},
       {" poro-chat bloom gpt3-finnish ", Kind::kExpressions, {R"( ?[^(\s|.,!?…。，、।۔،)]+)"}},
-      {" default ", Kind::kExpressions,
+      {" default ",
+       Kind::kExpressions,
        {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2Expression, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
       {" gemma4 ", Kind::kGemma, {R"([^\n]+|[\n]+)"}, true},
   };
@@ -140,7 +152,8 @@ Result<Splitter> FindSplitter(std::string_view name) {
   for (const Named& named : Table())
     if (named.names.find(between_spaces) != std::string_view::npos) found = &named;
   if (found == nullptr || name.empty() || name.find(' ') != std::string_view::npos)
-    return Fail(ErrorCode::kBadFile, fmt::format("the pre-tokenizer \"{}\" is not known", formats::Printable(name)),
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("the pre-tokenizer \"{}\" is not known", formats::Printable(name)),
                 "the file may be newer than this program");
   Splitter out{.ignore_merges = found->ignore_merges, .add_bos = found->add_bos};
   if (found->nfc) out.normalizers.emplace_back(UnicodeNormalizer{NormalForm::kNfc});
@@ -159,12 +172,14 @@ Result<Splitter> FindSplitter(std::string_view name) {
       SLUICE_CHECK_OK(AddExpression("[0-9][0-9][0-9]", stages));
       return out;
     case Kind::kExpressions:
-      for (const std::string_view expression : found->expressions) SLUICE_CHECK_OK(AddExpression(expression, stages));
+      for (const std::string_view expression : found->expressions)
+        SLUICE_CHECK_OK(AddExpression(expression, stages));
       stages.emplace_back(ByteLevelPreTokenizer{false, std::nullopt});
       return out;
     case Kind::kGemma:
       out.normalizers.emplace_back(ReplaceNormalizer{Pattern(" "), std::string(kSpaceSymbol)});
-      for (const std::string_view expression : found->expressions) SLUICE_CHECK_OK(AddExpression(expression, stages));
+      for (const std::string_view expression : found->expressions)
+        SLUICE_CHECK_OK(AddExpression(expression, stages));
       return out;
   }
   return out;

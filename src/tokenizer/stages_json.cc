@@ -31,10 +31,12 @@ Result<Pattern> ReadPattern(const json& spec) {
 }
 
 Result<char32_t> ReadChar(const json& object, std::string_view key, char32_t fallback) {
-  SLUICE_TRY(const std::string text, StringField(object, key, ToUtf8(fallback)));
-  if (text.empty() || DecodeAt(text, 0).size != text.size())
+  if (Field(object, key).is_null()) return fallback;
+  SLUICE_TRY(const std::string text, RequiredString(object, key));
+  const Decoded c = text.empty() ? Decoded{kReplacement, 0, Decoded::kInvalid} : DecodeAt(text, 0);
+  if (c.status != Decoded::kValid || c.size != text.size())
     return Fail(ErrorCode::kBadFile, fmt::format("\"{}\" is not one character", key));
-  return DecodeAt(text, 0).value;
+  return c.value;
 }
 
 Result<SplitBehavior> ReadBehavior(const json& spec, std::string_view fallback) {
@@ -69,7 +71,8 @@ Status ReadPrecompiled(const json& spec, std::vector<Normalizer>& out) {
   SLUICE_TRY(const std::string encoded, StringField(spec, "precompiled_charsmap", ""));
   if (encoded.empty()) return {};
   std::string blob;
-  if (!DecodeBase64(encoded, blob)) return Fail(ErrorCode::kBadFile, "\"precompiled_charsmap\" is not base64");
+  if (!DecodeBase64(encoded, blob))
+    return Fail(ErrorCode::kBadFile, "\"precompiled_charsmap\" is not base64");
   SLUICE_TRY(Charsmap charsmap, Charsmap::Parse(blob));
   out.emplace_back(PrecompiledNormalizer{std::move(charsmap)});
   return {};
@@ -79,7 +82,8 @@ Result<MetaspacePreTokenizer> ReadMetaspace(const json& spec) {
   using Prepend = MetaspacePreTokenizer::Prepend;
   SLUICE_TRY(const char32_t replacement, ReadChar(spec, "replacement", 0x2581));
   SLUICE_TRY(const bool add_prefix_space, BoolField(spec, "add_prefix_space", true));
-  SLUICE_TRY(const std::string scheme, StringField(spec, "prepend_scheme", add_prefix_space ? "always" : "never"));
+  SLUICE_TRY(const std::string scheme,
+             StringField(spec, "prepend_scheme", add_prefix_space ? "always" : "never"));
   SLUICE_TRY(const bool split, BoolField(spec, "split", true));
   Prepend prepend = Prepend::kAlways;
   if (scheme == "first") {
@@ -219,7 +223,8 @@ Status ReadPreTokenizer(const json& spec, std::vector<PreTokenizer>& out) {
     out.emplace_back(CharSplitPreTokenizer{Class::kPunctuation, 0, behavior});
   } else if (type == "Digits") {
     SLUICE_TRY(const bool single, BoolField(spec, "individual_digits", false));
-    out.emplace_back(CharSplitPreTokenizer{Class::kNumeric, 0, single ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
+    out.emplace_back(CharSplitPreTokenizer{Class::kNumeric, 0,
+                                           single ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
   } else if (type == "WhitespaceSplit") {
     out.emplace_back(CharSplitPreTokenizer{Class::kWhiteSpace, 0, SplitBehavior::kRemoved});
   } else if (type == "BertPreTokenizer") {
@@ -254,7 +259,7 @@ Status ReadDecoder(const json& spec, std::vector<DecoderStage>& out) {
   } else if (type == "Metaspace") {
     SLUICE_TRY(const MetaspacePreTokenizer shared, ReadMetaspace(spec));
     out.emplace_back(MetaspaceDecoder{DecodeAt(shared.replacement, 0).value,
-                                   shared.prepend != MetaspacePreTokenizer::Prepend::kNever});
+                                      shared.prepend != MetaspacePreTokenizer::Prepend::kNever});
   } else if (type == "WordPiece") {
     SLUICE_TRY(std::string prefix, StringField(spec, "prefix", "##"));
     SLUICE_TRY(const bool cleanup, BoolField(spec, "cleanup", true));
@@ -276,7 +281,8 @@ Status ReadPostProcessor(const json& spec, std::vector<TokenId>& before, std::ve
   if (spec.is_null()) return {};
   SLUICE_TRY(const std::string type, RequiredString(spec, "type"));
   if (type == "Sequence")
-    return ForEach(spec, "processors", [&](const json& member) { return ReadPostProcessor(member, before, after); });
+    return ForEach(spec, "processors",
+                   [&](const json& member) { return ReadPostProcessor(member, before, after); });
   if (type == "TemplateProcessing") return ReadTemplate(spec, before, after);
   if (type == "BertProcessing" || type == "RobertaProcessing") {
     TokenId cls = 0, sep = 0;

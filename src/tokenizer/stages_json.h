@@ -17,6 +17,7 @@ Status ReadNormalizer(const nlohmann::json& spec, std::vector<Normalizer>& out);
 Status ReadPreTokenizer(const nlohmann::json& spec, std::vector<PreTokenizer>& out);
 Status ReadDecoder(const nlohmann::json& spec, std::vector<DecoderStage>& out);
 // What stands around a single text.
-Status ReadPostProcessor(const nlohmann::json& spec, std::vector<TokenId>& before, std::vector<TokenId>& after);
+Status ReadPostProcessor(const nlohmann::json& spec, std::vector<TokenId>& before,
+                         std::vector<TokenId>& after);
 
 }  // namespace sluice::tokenizer

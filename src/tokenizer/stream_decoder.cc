@@ -8,7 +8,8 @@ struct StreamDecoder::State {
   const Pipeline* pipeline;
   bool skip_special;
   std::optional<DecodeRun> run;  // with a pipeline
-  // With another Tokenizer: the ids that are not given out yet; their text, if it ends inside a character, waits.
+  // With another Tokenizer: the ids that are not given out yet; their text, if it ends inside a character,
+  // waits.
   std::vector<TokenId> waiting;
 };
 

@@ -22,11 +22,8 @@ class Names {
   }
   // `pattern` with the numbers first, first + 1, ... in place of {}.
   Names& Numbered(std::string_view pattern, int first, int count) {
-    for (int i = first; i < first + count; ++i) {
-      std::string name(pattern);
-      name.replace(name.find("{}"), 2, std::to_string(i));
-      spec_.special.emplace_back(std::move(name), next_++);
-    }
+    for (int i = first; i < first + count; ++i)
+      spec_.special.emplace_back(fmt::format(fmt::runtime(pattern), i), next_++);
     return *this;
   }
   TokenId next() const { return next_; }
@@ -44,8 +41,11 @@ TiktokenSpec R50k(TokenId) {
 
 TiktokenSpec Cl100k(TokenId) {
   TiktokenSpec spec{.pattern = std::string(kCl100kExpression), .eos = "<|endoftext|>"};
-  spec.special = {{"<|endoftext|>", 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259},
-                  {"<|fim_suffix|>", 100260}, {"<|endofprompt|>", 100276}};
+  spec.special = {{"<|endoftext|>", 100257},
+                  {"<|fim_prefix|>", 100258},
+                  {"<|fim_middle|>", 100259},
+                  {"<|fim_suffix|>", 100260},
+                  {"<|endofprompt|>", 100276}};
   return spec;
 }
 
@@ -64,7 +64,8 @@ TiktokenSpec Harmony(TokenId ranks) {
   Names(spec, 199998).Add({"<|startoftext|>"});
   Names(spec, 200000)
       .Numbered("<|reserved_{}|>", 200000, 2)
-      .Add({"<|return|>", "<|constrain|>", "<|reserved_200004|>", "<|channel|>", "<|start|>", "<|end|>", "<|message|>"})
+      .Add({"<|return|>", "<|constrain|>", "<|reserved_200004|>", "<|channel|>", "<|start|>", "<|end|>",
+            "<|message|>"})
       .Numbered("<|reserved_{}|>", 200009, 3)
       .Add({"<|call|>"})
       .Numbered("<|reserved_{}|>", 200013, 201088 - 200013);
@@ -78,9 +79,9 @@ TiktokenSpec Llama3(TokenId ranks) {
                     .add_bos = true,
                     .end_tokens = {"<|eot_id|>", "<|eom_id|>"}};
   Names(spec, ranks)
-      .Add({"<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
-            "<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>",
-            "<|eot_id|>", "<|python_tag|>", "<|image|>"})
+      .Add({"<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
+            "<|reserved_special_token_1|>", "<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>",
+            "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>", "<|python_tag|>", "<|image|>"})
       .Numbered("<|reserved_special_token_{}|>", 2, 244);
   return spec;
 }
@@ -113,7 +114,9 @@ TiktokenSpec Llama4(TokenId ranks) {
 
 TiktokenSpec KimiK2(TokenId ranks) {
   constexpr int kSpecial = 256;
-  TiktokenSpec spec{.pattern = std::string(kKimiK2Expression), .bos = "[BOS]", .eos = "[EOS]",
+  TiktokenSpec spec{.pattern = std::string(kKimiK2Expression),
+                    .bos = "[BOS]",
+                    .eos = "[EOS]",
                     .end_tokens = {"<|im_end|>", "[EOT]"}};
   constexpr std::string_view kReserved = "<|reserved_token_{}|>";
   Names names(spec, ranks);
@@ -121,15 +124,16 @@ TiktokenSpec KimiK2(TokenId ranks) {
       .Numbered(kReserved, names.next(), 1)
       .Add({"<|start_header_id|>", "<|end_header_id|>"})
       .Numbered(kReserved, names.next(), 1)
-      .Add({"[EOT]", "<|im_system|>", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>",
-            "<|tool_call_argument_begin|>", "<|tool_call_end|>"});
+      .Add({"[EOT]", "<|im_system|>", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>",
+            "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"});
   names.Numbered(kReserved, names.next(), 1).Add({"<|im_middle|>"});
   names.Numbered(kReserved, names.next(), ranks + kSpecial - 2 - names.next()).Add({"[UNK]", "[PAD]"});
   return spec;
 }
 
 TiktokenSpec Qwen(TokenId ranks) {
-  TiktokenSpec spec{.pattern = std::string(kQwen2Expression), .eos = "<|endoftext|>", .end_tokens = {"<|im_end|>"}};
+  TiktokenSpec spec{
+      .pattern = std::string(kQwen2Expression), .eos = "<|endoftext|>", .end_tokens = {"<|im_end|>"}};
   Names(spec, ranks).Add({"<|endoftext|>", "<|im_start|>", "<|im_end|>"}).Numbered("<|extra_{}|>", 0, 205);
   return spec;
 }
@@ -156,7 +160,8 @@ Result<TiktokenSpec> FindTiktokenSpec(std::string_view name, size_t ranks) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", published.name);
   }
   if (name.empty())
-    return Fail(ErrorCode::kUsage, fmt::format("a tiktoken file holds only ranks ({} here), not how text is split", ranks),
+    return Fail(ErrorCode::kUsage,
+                fmt::format("a tiktoken file holds only ranks ({} here), not how text is split", ranks),
                 fmt::format("say --pre with one of: {}", known));
   return Fail(ErrorCode::kUsage, fmt::format("--pre {} is not known for tiktoken files", name),
               fmt::format("one of: {}", known));

@@ -46,8 +46,8 @@ class Tokenizer {
   virtual std::string_view chat_template() const = 0;
 };
 
-// Emits text as ids arrive. Never half a character, never a byte that later ids could change: pieces concatenate,
-// with Flush(), to Decode(ids). One stream per generation; not thread-safe.
+// Emits text as ids arrive. Never half a character, never a byte that later ids could change: pieces
+// concatenate, with Flush(), to Decode(ids). One stream per generation; not thread-safe.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
@@ -68,8 +68,8 @@ struct LoadOptions {
   std::string pre;
 };
 
-// `path`: a model directory, a GGUF, a tokenizer.json, a SentencePiece .model, a tiktoken file, a tekken.json,
-// or a vocab.json with merges.txt beside it.
+// `path`: a model directory, a GGUF, a tokenizer.json, a SentencePiece .model, a tiktoken file, a
+// tekken.json, or a vocab.json with merges.txt beside it.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& path, const LoadOptions& options = {});
 // From an opened model: GGUF metadata, or the tokenizer files in a Hugging Face directory.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const formats::Checkpoint& checkpoint);

@@ -76,7 +76,8 @@ class Reader : public nlohmann::json_sax<json> {
       case Mode::kMerges:
         return Enter(Mode::kDom);
       case Mode::kScoredPair:
-        return scored_ || Wrong("an entry of the vocabulary is not [token, score]") ? Leave(Mode::kScored) : false;
+        return scored_ || Wrong("an entry of the vocabulary is not [token, score]") ? Leave(Mode::kScored)
+                                                                                    : false;
       case Mode::kMergePair:
         if (pair_.size() != 2) return Wrong("a merge does not have two parts");
         out_.merges.emplace_back(std::move(pair_[0]), std::move(pair_[1]));
@@ -149,7 +150,8 @@ class Reader : public nlohmann::json_sax<json> {
   }
   bool Open(json container) {
     if (mode_ != Mode::kDom) return Wrong("the vocabulary or the merges hold something of a wrong type");
-    if (stack_.size() >= kMaxDepth) return Wrong(fmt::format("values are nested more than {} deep", kMaxDepth));
+    if (stack_.size() >= kMaxDepth)
+      return Wrong(fmt::format("values are nested more than {} deep", kMaxDepth));
     if (stack_.size() == 1) model_open_ = key_ == "model";
     stack_.push_back(Place(std::move(container)));
     return true;

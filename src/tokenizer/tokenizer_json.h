@@ -1,5 +1,5 @@
-// The content of a tokenizer.json. Its vocabulary and merges, which may have hundreds of thousands of entries, are
-// kept apart from the rest.
+// The content of a tokenizer.json. Its vocabulary and merges, which may have hundreds of thousands of
+// entries, are kept apart from the rest.
 #pragma once
 
 #include <nlohmann/json.hpp>

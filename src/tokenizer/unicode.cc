@@ -74,8 +74,8 @@ std::vector<utf8proc_int32_t> Decompose(std::string_view text, utf8proc_option_t
     const size_t before = out.size();
     out.resize(before + kLongest);
     int boundary = 0;
-    const auto count =
-        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), out.data() + before, kLongest, options, &boundary);
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), out.data() + before,
+                                               kLongest, options, &boundary);
     if (count < 0 || static_cast<size_t>(count) > kLongest) {
       out[before] = static_cast<utf8proc_int32_t>(c.value);
       out.resize(before + 1);
@@ -190,15 +190,16 @@ uint8_t ScriptOf(char32_t c) {
 
 bool IsWhiteSpace(char32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool IsNumeric(char32_t c) { return Between(CategoryOf(c), Category::kNd, Category::kNo); }
 bool IsMark(char32_t c) { return Between(CategoryOf(c), Category::kMn, Category::kMe); }
 
 bool IsPunctuation(char32_t c) {
-  if (c < 0x80) return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7F);
+  if (c < 0x80)
+    return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7F);
   return Between(CategoryOf(c), Category::kPc, Category::kPo);
 }
 
@@ -223,7 +224,8 @@ std::string Normalize(std::string_view text, NormalForm form) {
   const bool compatibility = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
   // Below U+00A0 nothing ever changes, below U+0300 nothing does under NFC.
   const uint8_t first_changing_lead = form == NormalForm::kNfc ? 0xCC : 0x80;
-  if (std::none_of(text.begin(), text.end(), [&](char c) { return static_cast<uint8_t>(c) >= first_changing_lead; }))
+  if (std::none_of(text.begin(), text.end(),
+                   [&](char c) { return static_cast<uint8_t>(c) >= first_changing_lead; }))
     return std::string(text);
   int options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE;
   if (compatibility) options |= UTF8PROC_COMPAT;

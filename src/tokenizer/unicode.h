@@ -10,8 +10,36 @@ namespace sluice::tokenizer {
 
 // General category; the order is that of kCategoryRuns.
 enum class Category : uint8_t {
-  kCn, kLu, kLl, kLt, kLm, kLo, kMn, kMc, kMe, kNd, kNl, kNo, kPc, kPd, kPs, kPe,
-  kPi, kPf, kPo, kSm, kSc, kSk, kSo, kZs, kZl, kZp, kCc, kCf, kCs, kCo
+  kCn,
+  kLu,
+  kLl,
+  kLt,
+  kLm,
+  kLo,
+  kMn,
+  kMc,
+  kMe,
+  kNd,
+  kNl,
+  kNo,
+  kPc,
+  kPd,
+  kPs,
+  kPe,
+  kPi,
+  kPf,
+  kPo,
+  kSm,
+  kSc,
+  kSk,
+  kSo,
+  kZs,
+  kZl,
+  kZp,
+  kCc,
+  kCf,
+  kCs,
+  kCo
 };
 
 constexpr char32_t kMaxCodePoint = 0x10FFFF;
@@ -65,13 +93,13 @@ class Utf8Assembler {
 Category CategoryOf(char32_t c);
 uint8_t ScriptOf(char32_t c);  // index into kScriptNames
 
-bool IsWhiteSpace(char32_t c);      // White_Space
-bool IsNumeric(char32_t c);         // Nd, Nl, No
-bool IsMark(char32_t c);            // Mn, Mc, Me
-bool IsPunctuation(char32_t c);     // P*, and ASCII symbols
-bool IsWordCharacter(char32_t c);   // alphabetic, marks, decimal digits, connectors, joiners
-bool IsOther(char32_t c);           // Cc, Cf, Cs, Co
-bool IsCjkIdeograph(char32_t c);    // the blocks that BERT isolates
+bool IsWhiteSpace(char32_t c);     // White_Space
+bool IsNumeric(char32_t c);        // Nd, Nl, No
+bool IsMark(char32_t c);           // Mn, Mc, Me
+bool IsPunctuation(char32_t c);    // P*, and ASCII symbols
+bool IsWordCharacter(char32_t c);  // alphabetic, marks, decimal digits, connectors, joiners
+bool IsOther(char32_t c);          // Cc, Cf, Cs, Co
+bool IsCjkIdeograph(char32_t c);   // the blocks that BERT isolates
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 // `text` must be valid UTF-8. Time is linear but for sorting runs of combining marks.

@@ -20,8 +20,8 @@ struct Node {
 
 }  // namespace
 
-UnigramModel::UnigramModel(const Vocabulary& vocabulary, const std::vector<Piece>& pieces, Flavor flavor, TokenId unk,
-                           std::optional<ByteTokens> bytes)
+UnigramModel::UnigramModel(const Vocabulary& vocabulary, const std::vector<Piece>& pieces, Flavor flavor,
+                           TokenId unk, std::optional<ByteTokens> bytes)
     : flavor_(flavor), unk_(unk), bytes_(std::move(bytes)) {
   // sentencepiece starts the highest score at the smallest positive number, and scores are logarithms.
   double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<float>::min();
@@ -33,8 +33,9 @@ UnigramModel::UnigramModel(const Vocabulary& vocabulary, const std::vector<Piece
     any = true;
   }
   if (!any) lowest = 0;
-  unk_score_ = flavor == Flavor::kTokenizers ? lowest - kUnknownPenalty
-                                             : static_cast<float>(lowest) - static_cast<float>(kUnknownPenalty);
+  unk_score_ = flavor == Flavor::kTokenizers
+                   ? lowest - kUnknownPenalty
+                   : static_cast<float>(lowest) - static_cast<float>(kUnknownPenalty);
   for (const Piece& piece : pieces) {
     const std::string_view text = vocabulary.Spelling(piece.id);
     double score = piece.score;
@@ -57,7 +58,8 @@ void UnigramModel::Encode(std::string_view text, const Vocabulary& vocabulary, M
 
 // Left to right; a path replaces another one only if it is strictly better.
 template <typename Score>
-void UnigramModel::BestPath(std::string_view text, std::vector<TokenId>& ids, const Vocabulary& vocabulary) const {
+void UnigramModel::BestPath(std::string_view text, std::vector<TokenId>& ids,
+                            const Vocabulary& vocabulary) const {
   std::vector<Node<Score>> nodes(text.size() + 1);
   const auto offer = [&](size_t end, Score score, size_t start, int32_t piece) {
     auto& node = nodes[end];
@@ -88,7 +90,8 @@ void UnigramModel::BestPath(std::string_view text, std::vector<TokenId>& ids, co
   for (const size_t end : ends) {
     const auto& node = nodes[end];
     const bool is_unknown = node.piece < 0 || ids_[static_cast<size_t>(node.piece)] == unk_;
-    if (unknown && !is_unknown) EmitUnknown(text.substr(unknown_start, node.start - unknown_start), vocabulary, ids);
+    if (unknown && !is_unknown)
+      EmitUnknown(text.substr(unknown_start, node.start - unknown_start), vocabulary, ids);
     if (is_unknown && !unknown) unknown_start = node.start;
     unknown = is_unknown;
     if (!is_unknown) ids.push_back(ids_[static_cast<size_t>(node.piece)]);
@@ -97,7 +100,8 @@ void UnigramModel::BestPath(std::string_view text, std::vector<TokenId>& ids, co
 }
 
 // `text`: a whole run of unknown characters.
-void UnigramModel::EmitUnknown(std::string_view text, const Vocabulary& vocabulary, std::vector<TokenId>& ids) const {
+void UnigramModel::EmitUnknown(std::string_view text, const Vocabulary& vocabulary,
+                               std::vector<TokenId>& ids) const {
   if (flavor_ == Flavor::kTokenizers) {
     if (const TokenId whole = vocabulary.Find(text); whole != kNoToken) {
       ids.push_back(whole);

@@ -52,15 +52,17 @@ Status Vocabulary::Add(std::string_view spelling, int64_t id) {
   for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
     const Entry& entry = entries_[slots_[slot] - 1];
     if (Text(entry) == spelling)
-      return Fail(ErrorCode::kBadFile, fmt::format("token \"{}\" stands twice in the vocabulary, as {} and {}",
-                                                   formats::Printable(spelling), entry.id, id));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("token \"{}\" stands twice in the vocabulary, as {} and {}",
+                              formats::Printable(spelling), entry.id, id));
   }
   entries_.push_back({arena_.size(), static_cast<uint32_t>(spelling.size()), static_cast<TokenId>(id)});
   arena_ += spelling;
   longest_ = std::max(longest_, spelling.size());
   slots_[slot] = static_cast<uint32_t>(entries_.size());
   if (static_cast<size_t>(id) >= by_id_.size()) by_id_.resize(static_cast<size_t>(id) + 1, 0);
-  if (by_id_[static_cast<size_t>(id)] == 0) by_id_[static_cast<size_t>(id)] = static_cast<uint32_t>(entries_.size());
+  if (by_id_[static_cast<size_t>(id)] == 0)
+    by_id_[static_cast<size_t>(id)] = static_cast<uint32_t>(entries_.size());
   return {};
 }
 

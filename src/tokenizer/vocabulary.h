@@ -15,8 +15,8 @@ constexpr TokenId kNoToken = -1;
 
 uint64_t HashBytes(std::string_view bytes);
 
-// Ids need not be dense, but the table is as long as the highest one. One id may have several names: the first
-// is its spelling. Copies the strings.
+// Ids need not be dense, but the table is as long as the highest one. One id may have several names: the
+// first is its spelling. Copies the strings.
 class Vocabulary {
  public:
   // Ids from `id_limit` on are refused, so that a small file cannot ask for a large table.

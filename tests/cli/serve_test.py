@@ -29,7 +29,10 @@ def main():
             assert answer.status == 200
         answer = complete(address)
         assert answer["usage"]["completion_tokens"] == 5, answer
-        assert answer["choices"][0]["text"], answer
+        # The same text as in the terminal, with the space that goes on from the prompt.
+        told = subprocess.run([program, "run", "-p", "Once upon a time", "--temp", "0", "--max-tokens", "5", "--threads", "1"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert answer["choices"][0]["text"] + "\n" == told.stdout, (answer, told)
         port = address.rsplit(":", 1)[1]
         second = subprocess.run([program, "serve", "--port", port], capture_output=True, text=True, timeout=120)
         assert second.returncode == 69, second

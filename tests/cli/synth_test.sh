@@ -13,7 +13,7 @@ expect 0 "$sluice" synth config.json again.gguf --type Q8_0 --layers 1 --seed 3
 expect_same tiny.gguf again.gguf
 expect 0 "$sluice" describe tiny.gguf
 expect_text out "8 experts"
-expect 0 "$sluice" run tiny.gguf -p hello --max-tokens 3
+expect 0 "$sluice" run tiny.gguf -p hello --max-tokens 3 --threads 1
 expect 2 "$sluice" synth no-such-shape out.gguf
 expect_text err "olmoe"
 expect 2 "$sluice" synth olmoe out.gguf --type Q4_K_X

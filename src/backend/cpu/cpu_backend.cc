@@ -20,7 +20,7 @@ class CpuBackend final : public Backend {
         buffers_(std::move(buffers)),
         pool_(std::move(pool)),
         workers_(static_cast<size_t>(team.size())),
-        next_tile_(plan_.steps.size()) {
+        progress_(plan_.steps.size()) {
     const int64_t assignments = int64_t{options.max_tokens} * plan_.max_top_k;
     routing_.experts.resize(assignments);
     routing_.weights.resize(assignments);
@@ -52,7 +52,11 @@ class CpuBackend final : public Backend {
     PrepareTrace(batch);
     context_.batch = &batch;
     context_.outputs = outputs_;
-    for (auto& next : next_tile_) next.value.store(0, std::memory_order_relaxed);
+    for (Progress& p : progress_) {
+      p.next.store(0, std::memory_order_relaxed);
+      p.done.store(0, std::memory_order_relaxed);
+    }
+    Begin(0);
     auto work = [this](int worker) { RunSteps(workers_[worker]); };
     team_.Run(work);
     return {};
@@ -63,23 +67,44 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  struct alignas(64) Counter {
-    std::atomic<int64_t> value{0};
+  struct alignas(64) Progress {
+    std::atomic<int64_t> next{0}, done{0}, tiles{0};
   };
 
+  // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it, and that
+  // worker opens the next: nobody waits for a worker that holds no tile.
   void RunSteps(Worker& worker) {
-    for (size_t s = 0; s < plan_.steps.size(); ++s) {
-      std::visit(
-          [&](const auto& step) {
-            const int64_t tiles = TileCount(step, context_);
-            std::atomic<int64_t>& next = next_tile_[s].value;
-            for (int64_t tile = next.fetch_add(1, std::memory_order_relaxed); tile < tiles;
-                 tile = next.fetch_add(1, std::memory_order_relaxed))
-              RunTile(step, context_, worker, tile);
-          },
-          plan_.steps[s].op);
-      team_.Barrier();
+    const uint32_t end = static_cast<uint32_t>(plan_.steps.size());
+    for (uint32_t s = open_.load(std::memory_order_acquire); s < end; s = open_.load(std::memory_order_acquire)) {
+      Progress& p = progress_[s];
+      const int64_t tiles = p.tiles.load(std::memory_order_relaxed);
+      const int64_t ran = RunTiles(plan_.steps[s], p.next, tiles, worker);
+      if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == tiles) {
+        Begin(s + 1);
+      } else {
+        AwaitChange(open_, s);
+      }
     }
+  }
+
+  int64_t RunTiles(const model::Step& step, std::atomic<int64_t>& next, int64_t tiles, Worker& worker) {
+    int64_t ran = 0;
+    for (int64_t tile = next.fetch_add(1, std::memory_order_relaxed); tile < tiles;
+         tile = next.fetch_add(1, std::memory_order_relaxed), ++ran)
+      std::visit([&](const auto& op) { RunTile(op, context_, worker, tile); }, step.op);
+    return ran;
+  }
+
+  // Opens the first step from s on that has tiles.
+  void Begin(uint32_t s) {
+    int64_t tiles = 0;
+    for (; s < plan_.steps.size(); ++s) {
+      tiles = std::visit([&](const auto& op) { return TileCount(op, context_); }, plan_.steps[s].op);
+      if (tiles > 0) break;
+    }
+    if (s < plan_.steps.size()) progress_[s].tiles.store(tiles, std::memory_order_relaxed);
+    open_.store(s, std::memory_order_release);
+    open_.notify_all();
   }
 
   Status Check(const Batch& batch) const {
@@ -118,7 +143,8 @@ class CpuBackend final : public Backend {
   Routing routing_;
   std::vector<std::vector<float>> rope_;
   std::vector<Worker> workers_;
-  std::vector<Counter> next_tile_;
+  std::vector<Progress> progress_;             // [steps], of this batch
+  alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
   Context context_;
 };

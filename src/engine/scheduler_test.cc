@@ -1,0 +1,121 @@
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::engine {
+namespace {
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  explicit SchedulerTest(int64_t blocks = 8) {
+    auto pool = kv::Pool::Create({{1, 8, 8}}, kernels::KvType::kF16, blocks);
+    EXPECT_TRUE(pool);
+    pool_ = std::move(*pool);
+  }
+
+  std::unique_ptr<Sequence> Make(RequestId id, int prompt, int max_tokens) {
+    Request request{.prompt = std::vector<int32_t>(prompt, 1), .max_tokens = max_tokens};
+    Sampler sampler({}, request.prompt);
+    auto tokens = request.prompt;
+    return std::make_unique<Sequence>(Sequence{id, std::move(request), {}, std::move(sampler), std::move(tokens), {}, false});
+  }
+
+  // What a step looks like: (request, tokens, whether its last token's logits are wanted).
+  struct Part {
+    RequestId id;
+    int64_t count;
+    bool last;
+    bool operator==(const Part&) const = default;
+  };
+  // Schedules, and pretends to have computed it.
+  static std::vector<Part> Step(Scheduler& scheduler) {
+    std::vector<Part> parts;
+    for (const Chunk& chunk : scheduler.Schedule()) {
+      Sequence& s = *chunk.sequence;
+      parts.push_back({s.id, chunk.count, chunk.last()});
+      s.pages.length += chunk.count;
+      if (parts.back().last) s.tokens.push_back(2);
+    }
+    return parts;
+  }
+
+  kv::Pool pool_;
+};
+
+TEST_F(SchedulerTest, CutsPromptsToTheStepAndLetsAnswersGoFirst) {
+  Scheduler scheduler(&pool_, 10);
+  scheduler.Add(Make(1, 4, 5));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 4, true}}));
+  scheduler.Add(Make(2, 20, 5));
+  scheduler.Add(Make(3, 3, 5));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 9, false}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 9, false}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 2, true}, {3, 3, true}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 1, true}, {3, 1, true}}));
+}
+
+TEST_F(SchedulerTest, NeverExceedsTheStep) {
+  Scheduler scheduler(&pool_, 3);
+  for (RequestId id = 1; id <= 6; ++id) scheduler.Add(Make(id, static_cast<int>(id), 4));
+  for (int i = 0; i < 30; ++i) {
+    int64_t tokens = 0;
+    for (const Part& part : Step(scheduler)) tokens += part.count;
+    EXPECT_GT(tokens, 0);
+    EXPECT_LE(tokens, 3);
+    EXPECT_LE(scheduler.running(), 3);
+    scheduler.Remove([](const Sequence& s) { return s.answered() >= s.request.max_tokens; });
+    if (scheduler.running() + scheduler.waiting() == 0) return;
+  }
+  FAIL() << "six requests of at most ten tokens are not done after thirty steps";
+}
+
+TEST_F(SchedulerTest, AdmitsInOrderWhatThePoolHoldsToItsEnd) {
+  Scheduler scheduler(&pool_, 100);
+  scheduler.Add(Make(1, 100, 60));  // 5 of 8 blocks
+  scheduler.Add(Make(2, 60, 70));   // 5
+  scheduler.Add(Make(3, 5, 5));     // 1, but not before 2
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 100, true}}));
+  EXPECT_EQ(pool_.free_blocks(), 3);
+  EXPECT_EQ(scheduler.waiting(), 2);
+  const auto removed = scheduler.Remove([](const Sequence& s) { return s.id == 1; });
+  ASSERT_EQ(removed.size(), 1u);
+  EXPECT_EQ(removed[0]->id, 1u);
+  EXPECT_EQ(pool_.free_blocks(), 8);
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 60, true}, {3, 5, true}}));
+  EXPECT_EQ(pool_.free_blocks(), 2);
+}
+
+TEST_F(SchedulerTest, RemovesFromBothQueuesAndKeepsTheOrder) {
+  Scheduler scheduler(&pool_, 100);
+  for (RequestId id = 1; id <= 4; ++id) scheduler.Add(Make(id, 60, 4));  // 2 blocks each: all run
+  Step(scheduler);
+  for (RequestId id = 5; id <= 8; ++id) scheduler.Add(Make(id, 60, 4));
+  Step(scheduler);
+  ASSERT_EQ(scheduler.running(), 4);
+  ASSERT_EQ(scheduler.waiting(), 4);
+  EXPECT_NE(scheduler.Find(2), nullptr);
+  EXPECT_NE(scheduler.Find(6), nullptr);
+  EXPECT_EQ(scheduler.Find(9), nullptr);
+  const auto removed = scheduler.Remove([](const Sequence& s) { return s.id % 2 == 0; });
+  std::vector<RequestId> ids;
+  for (const auto& s : removed) ids.push_back(s->id);
+  EXPECT_EQ(ids, (std::vector<RequestId>{2, 4, 6, 8}));
+  EXPECT_EQ(pool_.free_blocks(), 4);
+  EXPECT_EQ(scheduler.Find(6), nullptr);
+  EXPECT_TRUE(scheduler.Remove([](const Sequence&) { return false; }).empty());
+  std::vector<RequestId> left;
+  scheduler.Schedule();
+  scheduler.ForEach([&](Sequence& s) { left.push_back(s.id); });
+  EXPECT_EQ(left, (std::vector<RequestId>{1, 3, 5, 7}));
+}
+
+TEST_F(SchedulerTest, NothingToDo) {
+  Scheduler scheduler(&pool_, 4);
+  EXPECT_TRUE(scheduler.Schedule().empty());
+  scheduler.Add(Make(1, 1000, 1));  // never fits
+  EXPECT_TRUE(scheduler.Schedule().empty());
+  EXPECT_EQ(scheduler.waiting(), 1);
+}
+
+}  // namespace
+}  // namespace sluice::engine
