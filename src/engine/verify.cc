@@ -31,10 +31,11 @@ Result<Reference> LoadReference(const formats::SafetensorsReader& file, int voca
     SLUICE_TRY(r.int8_error, file.Floats("int8_activation_error"));
   }
   if (r.prompt.empty() || r.logits.size() != r.prompt.size() * static_cast<size_t>(vocab))
-    return Fail(ErrorCode::kBadFile,
-                fmt::format("the reference holds {} logits for {} prompt tokens; the model's vocabulary is {}",
-                            r.logits.size(), r.prompt.size(), vocab),
-                "is this the reference of another model?");
+    return Fail(
+        ErrorCode::kBadFile,
+        fmt::format("the reference holds {} logits for {} prompt tokens; the model's vocabulary is {}",
+                    r.logits.size(), r.prompt.size(), vocab),
+        "is this the reference of another model?");
   for (float x : r.logits) r.largest = std::max(r.largest, std::abs(static_cast<double>(x)));
   return r;
 }
@@ -42,8 +43,10 @@ Result<Reference> LoadReference(const formats::SafetensorsReader& file, int voca
 // The model's forward pass over token sequences of its own, outside any scheduler.
 class Runner {
  public:
-  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options, int64_t tokens) {
-    SLUICE_TRY(auto backend, backend::CreateCpuBackend(model, team, {options.isa, static_cast<int>(tokens), tokens, options.kv}));
+  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options,
+                               int64_t tokens) {
+    SLUICE_TRY(auto backend, backend::CreateCpuBackend(
+                                 model, team, {options.isa, static_cast<int>(tokens), tokens, options.kv}));
     return Runner(std::move(backend), tokens);
   }
 
@@ -66,7 +69,8 @@ class Runner {
   const model::Plan& plan() const { return backend_->plan(); }
 
  private:
-  Runner(std::unique_ptr<backend::Backend> backend, int64_t longest) : backend_(std::move(backend)), longest_(longest) {
+  Runner(std::unique_ptr<backend::Backend> backend, int64_t longest)
+      : backend_(std::move(backend)), longest_(longest) {
     pages_.longest = longest;
   }
   std::unique_ptr<backend::Backend> backend_;
@@ -75,10 +79,12 @@ class Runner {
 };
 
 // The largest tolerable error, by what the weights are.
-void SetTolerance(const model::Model& model, const model::Plan& plan, const Reference& r, double asked, VerifyReport* report) {
+void SetTolerance(const model::Model& model, const model::Plan& plan, const Reference& r, double asked,
+                  VerifyReport* report) {
   model::ActSet acts = 0;
   for (model::ActSet a : plan.acts) acts |= a;
-  const bool by32 = acts & model::Bit(kernels::ActType::kQ8x32), by256 = acts & model::Bit(kernels::ActType::kQ8x256);
+  const bool by32 = acts & model::Bit(kernels::ActType::kQ8x32),
+             by256 = acts & model::Bit(kernels::ActType::kQ8x256);
   const bool plain = std::ranges::all_of(plan.steps, [](const model::Step& s) {
     const auto* o = std::get_if<model::ResidualStep>(&s.op);
     return o == nullptr || o->matrix->dtype == DType::kF32;
@@ -90,7 +96,8 @@ void SetTolerance(const model::Model& model, const model::Plan& plan, const Refe
     report->tolerance = 1e-4;
     report->tolerance_basis = model.exact ? "exact mode" : "F32 weights";
   } else if ((by32 || by256) && r.int8_error.size() == 4) {
-    report->tolerance = 1.5 * (by256 ? std::max(r.int8_error[0], r.int8_error[2]) : r.int8_error[0]) / r.largest;
+    report->tolerance =
+        1.5 * (by256 ? std::max(r.int8_error[0], r.int8_error[2]) : r.int8_error[0]) / r.largest;
     report->tolerance_basis = "1.5 x the reference's int8_activation_error";
   } else {
     report->tolerance = 2e-2;
@@ -106,15 +113,17 @@ void CompareLogits(const Runner& runner, const Reference& r, VerifyReport* repor
       const float expected = r.logits[t * vocab + v];
       const double error = std::abs(static_cast<double>(expected) - actual[v]) / r.largest;
       if (!(error <= report->logits.error))
-        report->logits = {std::isnan(error) ? INFINITY : error, static_cast<int64_t>(t), static_cast<int64_t>(v), expected, actual[v]};
+        report->logits = {std::isnan(error) ? INFINITY : error, static_cast<int64_t>(t),
+                          static_cast<int64_t>(v), expected, actual[v]};
     }
   }
   report->positions = static_cast<int64_t>(r.prompt.size());
 }
 
 // Choices are sets with weights attached: only which experts, and each one's weight, must agree.
-void CompareChoice(std::span<const int32_t> experts, std::span<const float> weights, const backend::RouterTrace::Layer& layer,
-                   int number, int64_t position, VerifyReport* report) {
+void CompareChoice(std::span<const int32_t> experts, std::span<const float> weights,
+                   const backend::RouterTrace::Layer& layer, int number, int64_t position,
+                   VerifyReport* report) {
   bool same = true;
   for (size_t i = 0; i < experts.size(); ++i) {
     const auto begin = layer.experts.begin() + position * layer.top_k;
@@ -123,7 +132,8 @@ void CompareChoice(std::span<const int32_t> experts, std::span<const float> weig
       same = false;
       continue;
     }
-    const double error = std::abs(static_cast<double>(weights[i]) - layer.weights[found - layer.experts.begin()]);
+    const double error =
+        std::abs(static_cast<double>(weights[i]) - layer.weights[found - layer.experts.begin()]);
     if (error > report->router_weights.error) report->router_weights = {error, number, position, experts[i]};
   }
   ++report->router_choices;
@@ -134,11 +144,13 @@ void CompareChoice(std::span<const int32_t> experts, std::span<const float> weig
   }
 }
 
-Status CompareRouters(const formats::SafetensorsReader& file, const model::Model& model, const backend::RouterTrace& trace,
-                      int64_t positions, VerifyReport* report) {
+Status CompareRouters(const formats::SafetensorsReader& file, const model::Model& model,
+                      const backend::RouterTrace& trace, int64_t positions, VerifyReport* report) {
   int moe = 0;
   for (size_t l = 0; l < model.layers.size(); ++l) {
-    const bool routed = std::ranges::any_of(model.desc.decoder.layers[l], [](const model::Branch& b) { return std::holds_alternative<model::Moe>(b.op); });
+    const bool routed = std::ranges::any_of(model.desc.decoder.layers[l], [](const model::Branch& b) {
+      return std::holds_alternative<model::Moe>(b.op);
+    });
     if (!routed) continue;
     const backend::RouterTrace::Layer& layer = trace.layers[moe++];
     // References count layers of the model.
@@ -148,9 +160,11 @@ Status CompareRouters(const formats::SafetensorsReader& file, const model::Model
     SLUICE_TRY(const auto weights, file.Floats(prefix + ".weights"));
     const size_t k = static_cast<size_t>(layer.top_k);
     if (experts.size() != static_cast<size_t>(positions) * k || weights.size() != experts.size())
-      return Fail(ErrorCode::kBadFile, fmt::format("{} holds {} choices; {} tokens choose {} experts each", prefix, experts.size(), positions, k));
+      return Fail(ErrorCode::kBadFile, fmt::format("{} holds {} choices; {} tokens choose {} experts each",
+                                                   prefix, experts.size(), positions, k));
     for (int64_t t = 0; t < positions; ++t)
-      CompareChoice(std::span(experts).subspan(t * k, k), std::span(weights).subspan(t * k, k), layer, static_cast<int>(l), t, report);
+      CompareChoice(std::span(experts).subspan(t * k, k), std::span(weights).subspan(t * k, k), layer,
+                    static_cast<int>(l), t, report);
   }
   return {};
 }
@@ -167,13 +181,15 @@ Status CompareGreedy(Runner& runner, const Reference& r, VerifyReport* report) {
   return {};
 }
 
-Status CompareDecode(Runner& runner, const Reference& r, const std::vector<float>& prefill, VerifyReport* report) {
+Status CompareDecode(Runner& runner, const Reference& r, const std::vector<float>& prefill,
+                     VerifyReport* report) {
   const size_t vocab = r.logits.size() / r.prompt.size();
   runner.Restart();
   for (size_t t = 0; t < r.prompt.size(); ++t) {
     SLUICE_CHECK_OK(runner.Append({{r.prompt[t]}}));
     ++report->decode_positions;
-    report->decode_equal += std::memcmp(prefill.data() + t * vocab, runner.Logits(0).data(), vocab * sizeof(float)) == 0;
+    report->decode_equal +=
+        std::memcmp(prefill.data() + t * vocab, runner.Logits(0).data(), vocab * sizeof(float)) == 0;
   }
   return {};
 }
@@ -184,7 +200,8 @@ Result<VerifyReport> Verify(const model::Model& model, ThreadTeam& team, const s
                             const VerifyOptions& options) {
   SLUICE_TRY(const auto file, formats::SafetensorsReader::Open(reference));
   SLUICE_TRY(const Reference r, LoadReference(file, model.desc.vocab));
-  SLUICE_TRY(Runner runner, Runner::Create(model, team, options, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
+  SLUICE_TRY(Runner runner, Runner::Create(model, team, options,
+                                           static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
   VerifyReport report;
   SetTolerance(model, runner.plan(), r, options.tolerance, &report);
 

@@ -10,8 +10,8 @@
 
 namespace sluice::kv {
 
-// What one layer keeps per position: `heads` keys of k_dim and values of v_dim; v_dim = 0 where the value is the
-// beginning of the key (a compressed cache).
+// What one layer keeps per position: `heads` keys of k_dim and values of v_dim; v_dim = 0 where the value is
+// the beginning of the key (a compressed cache).
 struct LayerShape {
   int heads = 0;
   int k_dim = 0, v_dim = 0;

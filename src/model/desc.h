@@ -1,5 +1,5 @@
-// A model, described. A value without behaviour: builders in families/ make it, plan.cc reads it, and no other code
-// asks which family it came from.
+// A model, described. A value without behaviour: builders in families/ make it, plan.cc reads it, and no
+// other code asks which family it came from.
 #pragma once
 
 #include <cstdint>
@@ -33,13 +33,13 @@ struct Llama3Scaling {
 };
 struct YarnScaling {
   float factor = 1, beta_fast = 32, beta_slow = 1;
-  float magnitude = 1;   // of cos and sin, resolved by the builder from mscale and its relatives
+  float magnitude = 1;  // of cos and sin, resolved by the builder from mscale and its relatives
   int original_ctx = 4096;
   bool truncate = true;  // round the correction range to whole dimensions
   bool operator==(const YarnScaling&) const = default;
 };
-// Two sets of divisors of the frequencies (LongRoPE, arXiv 2402.13753): a request whose prompt and answer together are
-// longer than original_ctx uses the long one from its first token on.
+// Two sets of divisors of the frequencies (LongRoPE, arXiv 2402.13753): a request whose prompt and answer
+// together are longer than original_ctx uses the long one from its first token on.
 struct LongRopeScaling {
   std::vector<float> short_factors, long_factors;  // [dims / 2]
   float short_magnitude = 1, long_magnitude = 1;   // of cos and sin
@@ -70,17 +70,17 @@ struct Gqa {
   enum class QkNorm : uint8_t { kNone, kPerHead, kFullWidth } qk_norm = QkNorm::kNone;
   float qk_norm_eps = 1e-6f;
   bool qkv_bias = false, out_bias = false;
-  float clip = 0;       // q, k, v clamped to +-clip before rotation; 0 = off
-  float logit_cap = 0;  // 0 = off
-  int window = 0;       // a token sees itself and window - 1 before it; 0 = all
-  int chunk = 0;        // positions are cut in chunks and a token sees its own chunk only; 0 = off
-  bool sinks = false;   // a learned logit per head takes part in the softmax
+  float clip = 0;                // q, k, v clamped to +-clip before rotation; 0 = off
+  float logit_cap = 0;           // 0 = off
+  int window = 0;                // a token sees itself and window - 1 before it; 0 = all
+  int chunk = 0;                 // positions are cut in chunks and a token sees its own chunk only; 0 = off
+  bool sinks = false;            // a learned logit per head takes part in the softmax
   bool norm_after_rope = false;  // q and k are normalised after the rotation
   bool norm_weights = true;      // false: the norms of q and k only divide by the root mean square
   bool norm_plus_one = false;    // the file holds the norms' weights - 1
   bool value_norm = false;       // values are divided by their root mean square, per head
   bool value_is_key = false;     // no v projection: the k projection, before norm and rotation, is the value
-  bool out_gate = false;         // q holds a query and a gate per head; the output is multiplied by sigmoid(gate)
+  bool out_gate = false;  // q holds a query and a gate per head; the output is multiplied by sigmoid(gate)
   // q is multiplied by 1 + temper_scale * log1p(floor((position + 1) / temper_floor)); 0 = off.
   float temper_scale = 0, temper_floor = 8192;
   bool operator==(const Gqa&) const = default;
@@ -100,18 +100,19 @@ struct Mla {
 struct Ffn {
   int hidden = 0;
   Act act = Act::kSilu;
-  bool gated = true;  // down(act(gate x) * up x), else down(act(up x))
-  bool bias = false;  // on gate, up and down
+  bool gated = true;           // down(act(gate x) * up x), else down(act(up x))
+  bool bias = false;           // on gate, up and down
   float limit = 0, alpha = 1;  // of kClampedSwiglu
   bool operator==(const Ffn&) const = default;
 };
 
 struct Router {
   int experts = 0, top_k = 0;
-  // kSparseMixer: each choice is weighed by a softmax over the experts near it (arXiv 2310.00811); `jitter` says how near.
+  // kSparseMixer: each choice is weighed by a softmax over the experts near it (arXiv 2310.00811); `jitter`
+  // says how near.
   enum class Score : uint8_t { kSoftmax, kSigmoid, kSoftmaxOfTopK, kSparseMixer } score = Score::kSoftmax;
   float jitter = 0;
-  bool renormalize = false;     // weights of the chosen are divided by their p-norm
+  bool renormalize = false;  // weights of the chosen are divided by their p-norm
   float norm_p = 1;
   bool logit_bias = false;      // added to the logits
   bool selection_bias = false;  // added to the scores for the choice only
@@ -131,8 +132,8 @@ struct Router {
 struct Moe {
   Router router;
   Ffn expert;
-  std::optional<Ffn> shared;  // an expert that every token uses, added unscaled
-  bool shared_gate = false;   // ... or scaled by sigmoid(shared_gate . x)
+  std::optional<Ffn> shared;     // an expert that every token uses, added unscaled
+  bool shared_gate = false;      // ... or scaled by sigmoid(shared_gate . x)
   bool weight_on_input = false;  // an expert computes f(weight * x) instead of weight * f(x)
   bool operator==(const Moe&) const = default;
 };

@@ -55,12 +55,9 @@ struct ScalingToJson {
 };
 
 Json ToJson(const Rope& r) {
-  return {{"theta", Short(r.theta)},
-          {"dims", r.dims},
-          {"interleaved", r.interleaved},
-          {"scaling", std::visit(ScalingToJson{}, r.scaling)},
-          {"still_pairs", r.still_pairs},
-          {"factors_in_file", r.file_factors}};
+  return {{"theta", Short(r.theta)},      {"dims", r.dims},
+          {"interleaved", r.interleaved}, {"scaling", std::visit(ScalingToJson{}, r.scaling)},
+          {"still_pairs", r.still_pairs}, {"factors_in_file", r.file_factors}};
 }
 
 Json ToJson(const Gqa& a) {
@@ -98,25 +95,19 @@ Json ToJson(const Mla& a) {
 }
 
 Json ToJson(const Ffn& f) {
-  return {{"kind", "dense"},
-          {"hidden", f.hidden},
-          {"activation", Word(f.act)},
-          {"gated", f.gated},
-          {"bias", f.bias},
-          {"limit", Short(f.limit)},
-          {"alpha", Short(f.alpha)}};
+  return {{"kind", "dense"}, {"hidden", f.hidden},      {"activation", Word(f.act)}, {"gated", f.gated},
+          {"bias", f.bias},  {"limit", Short(f.limit)}, {"alpha", Short(f.alpha)}};
 }
 
 Json ToJson(const Router& r) {
   Json groups;
   if (r.groups) groups = {{"count", r.groups->count}, {"keep", r.groups->keep}, {"by", Word(r.groups->by)}};
-  return {{"experts", r.experts},       {"top_k", r.top_k},
-          {"score", Word(r.score)},     {"renormalize", r.renormalize},
-          {"logit_bias", r.logit_bias}, {"selection_bias", r.selection_bias},
-          {"scale", Short(r.scale)},    {"groups", groups},
-          {"jitter", Short(r.jitter)},  {"norm_p", Short(r.norm_p)},
-          {"expert_scale", r.expert_scale},
-          {"norm", r.norm ? ToJson(*r.norm) : Json()}};
+  return {{"experts", r.experts},           {"top_k", r.top_k},
+          {"score", Word(r.score)},         {"renormalize", r.renormalize},
+          {"logit_bias", r.logit_bias},     {"selection_bias", r.selection_bias},
+          {"scale", Short(r.scale)},        {"groups", groups},
+          {"jitter", Short(r.jitter)},      {"norm_p", Short(r.norm_p)},
+          {"expert_scale", r.expert_scale}, {"norm", r.norm ? ToJson(*r.norm) : Json()}};
 }
 
 Json ToJson(const Moe& m) {

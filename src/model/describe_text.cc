@@ -74,7 +74,9 @@ std::string Text(const Ffn& f) {
   return fmt::format("{} wide, {}{}", f.hidden, Word(f.act), f.gated ? " gated" : "");
 }
 
-std::string Text(const Parallel& p) { return fmt::format("{} branches added before they join", p.branches.size()); }
+std::string Text(const Parallel& p) {
+  return fmt::format("{} branches added before they join", p.branches.size());
+}
 
 std::string Text(const Moe& m) {
   const Router& r = m.router;

@@ -13,9 +13,9 @@ namespace sluice::model {
 
 // canonical <- pattern. {L} is the layer, {E} the expert. Where an expert's pattern has no {E}, the tensor is
 // stacked [experts, rows, cols] and the rule takes slice E. Several rules may name one canonical weight: the
-// first whose tensor exists is used. A pattern that ends in "_blocks" names MXFP4 codes [.., rows, cols / 32, 16], whose
-// scales [.., rows, cols / 32] stand in a tensor of their own with "_scales" in its name. The rule for "x" serves "x.bias" too: its tensor ends in ".bias" instead
-// of ".weight".
+// first whose tensor exists is used. A pattern that ends in "_blocks" names MXFP4 codes [.., rows, cols / 32,
+// 16], whose scales [.., rows, cols / 32] stand in a tensor of their own with "_scales" in its name. The rule
+// for "x" serves "x.bias" too: its tensor ends in ".bias" instead of ".weight".
 struct Rule {
   enum class Fix : uint8_t {
     kNone,
@@ -23,14 +23,14 @@ struct Rule {
     kSecondHalf,  // rows [n/2, n)
     kEvenRows,    // rows 0, 2, ...: gate and up in turn
     kOddRows,
-    kTranspose,   // stored [cols, rows]
-    kTransposedFirstHalf,   // stored [cols, 2 rows], columns [0, rows)
+    kTranspose,            // stored [cols, rows]
+    kTransposedFirstHalf,  // stored [cols, 2 rows], columns [0, rows)
     kTransposedSecondHalf,
-    kTransposedEven,        // stored [cols, 2 rows], columns 0, 2, ...
+    kTransposedEven,  // stored [cols, 2 rows], columns 0, 2, ...
     kTransposedOdd,
     kExpertRows,            // experts one below the other: [experts * rows, cols]
     kTransposedExpertRows,  // [experts * cols, rows]
-    kFusedQ,      // the rows of q in a matrix that holds q, k and v
+    kFusedQ,                // the rows of q in a matrix that holds q, k and v
     kFusedK,
     kFusedV,
   };

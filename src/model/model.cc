@@ -32,7 +32,8 @@ class Builder {
     for (layer_ = 0; layer_ < static_cast<int>(layers.size()); ++layer_) {
       auto& branches = model->layers[layer_];
       branches.resize(layers[layer_].size());
-      for (size_t b = 0; b < branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
+      for (size_t b = 0; b < branches.size(); ++b)
+        SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
       if (desc_.layer_scale) SLUICE_CHECK_OK(Vector("layer_scale", &model->layer_scales[layer_]));
     }
     return {};
@@ -49,8 +50,9 @@ class Builder {
         const auto* mla = std::get_if<Mla>(&branch.op);
         const Rope* rope = gqa ? std::get_if<Rope>(&gqa->position) : mla ? &mla->rope : nullptr;
         if (rope && rope->file_factors && rope->dims / 2 != factors.cols)
-          return Fail(ErrorCode::kBadFile, fmt::format("tensor {} divides {} frequencies, but layer {} rotates {} pairs",
-                                                       factors.name, factors.cols, l, rope->dims / 2));
+          return Fail(ErrorCode::kBadFile,
+                      fmt::format("tensor {} divides {} frequencies, but layer {} rotates {} pairs",
+                                  factors.name, factors.cols, l, rope->dims / 2));
       }
     return {};
   }
@@ -145,7 +147,8 @@ class Builder {
   Status BuildOp(const Parallel& parallel, BranchWeights* out) {
     auto& w = out->op.emplace<ParallelWeights>();
     w.branches.resize(parallel.branches.size());
-    for (size_t b = 0; b < w.branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(parallel.branches[b], &w.branches[b]));
+    for (size_t b = 0; b < w.branches.size(); ++b)
+      SLUICE_CHECK_OK(BuildBranch(parallel.branches[b], &w.branches[b]));
     return {};
   }
 
@@ -157,8 +160,8 @@ class Builder {
       SLUICE_TRY(const WeightView* gate, weights_.Get(prefix + ".gate", layer_, expert));
       gate_source = MatrixSource::Whole(*gate);
     }
-    packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down), native_,
-                   &out->gate, &out->up, &out->down);
+    packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down),
+                   native_, &out->gate, &out->up, &out->down);
     if (!ffn.bias) return {};
     if (ffn.gated) SLUICE_CHECK_OK(ExpertVector(prefix + ".gate.bias", expert, &out->gate_bias));
     SLUICE_CHECK_OK(ExpertVector(prefix + ".up.bias", expert, &out->up_bias));
@@ -220,7 +223,8 @@ Status CheckFinite(const WeightView& view) {
 Status CheckRouters(const Model& model, const WeightMap& weights) {
   for (size_t l = 0; l < model.layers.size(); ++l)
     for (const char* name : {"moe.router", "moe.router.bias", "moe.selection_bias"})
-      if (const WeightView* view = weights.Find(name, static_cast<int>(l))) SLUICE_CHECK_OK(CheckFinite(*view));
+      if (const WeightView* view = weights.Find(name, static_cast<int>(l)))
+        SLUICE_CHECK_OK(CheckFinite(*view));
   return {};
 }
 

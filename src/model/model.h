@@ -26,9 +26,9 @@ struct GqaWeights {
 };
 
 struct MlaWeights {
-  PackedMatrix q;           // q_rank == 0
-  PackedMatrix q_a, q_b;    // q_rank > 0
-  PackedMatrix kv_a, o;     // kv_a: [kv_rank + rope_dim, dim]
+  PackedMatrix q;         // q_rank == 0
+  PackedMatrix q_a, q_b;  // q_rank > 0
+  PackedMatrix kv_a, o;   // kv_a: [kv_rank + rope_dim, dim]
   const float *q_a_norm = nullptr, *kv_a_norm = nullptr;
   std::vector<PackedMatrix> k_b;  // per head [kv_rank, nope_dim]: a query into the latent space
   std::vector<PackedMatrix> v_b;  // per head [v_dim, kv_rank]: out of it
@@ -70,7 +70,7 @@ struct Model {
   const float* head_bias = nullptr;
   NormWeights final_norm;
   std::vector<std::vector<BranchWeights>> layers;  // [layer][branch], as desc.decoder.layers
-  std::vector<const float*> layer_scales;  // [layers], or empty
+  std::vector<const float*> layer_scales;          // [layers], or empty
   const float* rope_factors = nullptr;             // [dims/2], null: none
   Arena arena;
 

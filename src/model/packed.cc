@@ -20,7 +20,8 @@ bool NativeForm(const MatrixSource& source, Precision precision) {
   return precision == Precision::kNative && format != nullptr && source.cols % format->k_multiple == 0;
 }
 
-// The type a matrix is packed in. A transposed matrix loses its blocks: F16 keeps what 8 bits or fewer can say.
+// The type a matrix is packed in. A transposed matrix loses its blocks: F16 keeps what 8 bits or fewer can
+// say.
 DType TargetType(const MatrixSource& source, Precision precision) {
   if (!NativeForm(source, precision)) return DType::kF32;
   const DType stored = source.view->dtype;
@@ -44,8 +45,8 @@ void PackStoredRows(const MatrixSource& s, DType dtype, int64_t panel, std::byte
 }
 
 // Packs rows of floats (row stride `cols`) in a plain type.
-void PackFloatRows(const float* values, int64_t rows_left, int64_t cols, DType dtype, std::vector<std::byte>& scratch,
-                   std::byte* out) {
+void PackFloatRows(const float* values, int64_t rows_left, int64_t cols, DType dtype,
+                   std::vector<std::byte>& scratch, std::byte* out) {
   const int64_t row_bytes = *RowBytes(dtype, cols);
   scratch.resize(static_cast<size_t>(row_bytes * kPanelRows));
   kernels::PanelRows rows;
@@ -61,20 +62,22 @@ void PackFloatRows(const float* values, int64_t rows_left, int64_t cols, DType d
   kernels::PackPanel(dtype, rows, cols, out);
 }
 
-// Rows [first, first + n) of the source as floats, [n][cols]. Where the matrix stands on its side in the file, whole
-// stored rows are decoded and spread: n should then be all rows.
+// Rows [first, first + n) of the source as floats, [n][cols]. Where the matrix stands on its side in the
+// file, whole stored rows are decoded and spread: n should then be all rows.
 std::vector<float> DecodeSource(const MatrixSource& s, int64_t first, int64_t n) {
   const WeightView& view = *s.view;
   std::vector<float> values(static_cast<size_t>(n * s.cols));
   if (!s.transpose && !view.transposed) {
-    for (int64_t r = 0; r < n; ++r) DecodeStoredRow(view, s.first_row + first + r, values.data() + r * s.cols);
+    for (int64_t r = 0; r < n; ++r)
+      DecodeStoredRow(view, s.first_row + first + r, values.data() + r * s.cols);
     return values;
   }
   std::vector<float> stored(static_cast<size_t>(StoredCols(view)));
   if (!view.transposed) {  // element (r, c) of the source is (first_row + c, r) in the file
     for (int64_t c = 0; c < s.cols; ++c) {
       DecodeStoredRow(view, s.first_row + c, stored.data());
-      for (int64_t r = 0; r < n; ++r) values[static_cast<size_t>(r * s.cols + c)] = stored[static_cast<size_t>(first + r)];
+      for (int64_t r = 0; r < n; ++r)
+        values[static_cast<size_t>(r * s.cols + c)] = stored[static_cast<size_t>(first + r)];
     }
     return values;
   }
@@ -111,8 +114,9 @@ void Packer::Matrix(const MatrixSource& source, Precision precision, PackedMatri
   matrices_.push_back({source, out, Place(out->bytes(), 64)});
 }
 
-void Packer::Expert(const MatrixSource* gate, const MatrixSource& up, const MatrixSource& down, Precision precision,
-                    PackedMatrix* gate_out, PackedMatrix* up_out, PackedMatrix* down_out) {
+void Packer::Expert(const MatrixSource* gate, const MatrixSource& up, const MatrixSource& down,
+                    Precision precision, PackedMatrix* gate_out, PackedMatrix* up_out,
+                    PackedMatrix* down_out) {
   Shape(up, precision, up_out);
   Shape(down, precision, down_out);
   const int64_t up_panel = up_out->panel_stride;

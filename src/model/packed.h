@@ -24,7 +24,9 @@ struct PackedMatrix {
 
   int64_t panels() const { return (rows + kernels::kPanelRows - 1) / kernels::kPanelRows; }
   const std::byte* Panel(int64_t p) const { return data + p * panel_stride; }
-  int64_t bytes() const { return panels() * kernels::PanelBytes(dtype, cols); }  // of weights, padding included
+  int64_t bytes() const {
+    return panels() * kernels::PanelBytes(dtype, cols);
+  }  // of weights, padding included
   explicit operator bool() const { return rows > 0; }
 };
 
@@ -45,12 +47,13 @@ enum class Precision : uint8_t {
 
 using ProgressFn = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 
-// Collects the matrices of a model, then packs all of them into one arena with every thread. The destinations must
-// stay where they are until Pack returns.
+// Collects the matrices of a model, then packs all of them into one arena with every thread. The destinations
+// must stay where they are until Pack returns.
 class Packer {
  public:
   void Matrix(const MatrixSource& source, Precision precision, PackedMatrix* out);
-  // Gate and up of one expert, panel by panel, then down; the three contiguous and aligned to 4 KiB. `gate` may be null.
+  // Gate and up of one expert, panel by panel, then down; the three contiguous and aligned to 4 KiB. `gate`
+  // may be null.
   void Expert(const MatrixSource* gate, const MatrixSource& up, const MatrixSource& down, Precision precision,
               PackedMatrix* gate_out, PackedMatrix* up_out, PackedMatrix* down_out);
   // A vector (norm weights, biases) as floats, `add` added to each.

@@ -29,10 +29,13 @@ class Compiler {
     }
     layer_ = -1;
     const ActSet head_acts = Bit(model_.head.activations);
-    Add("final_norm", NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm, model_.final_norm,
-                               head_acts, true}, 0);
+    Add("final_norm",
+        NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm, model_.final_norm,
+                 head_acts, true},
+        0);
     Use(Buffer::kFinal, desc_.dim, head_acts);
-    Add("head", HeadStep{&model_.head, model_.head_bias, desc_.logit_scale, desc_.logit_cap}, model_.head.bytes());
+    Add("head", HeadStep{&model_.head, model_.head_bias, desc_.logit_scale, desc_.logit_cap},
+        model_.head.bytes());
     Use(Buffer::kLogits, desc_.vocab);
     return std::move(plan_);
   }
@@ -45,8 +48,9 @@ class Compiler {
     const bool parallel = std::holds_alternative<Parallel>(branch.op);
     if (!branch.post && !parallel) return;
     Add(std::string(CanonicalPart(branch)) + ".post_norm",
-        AddNormStep{parallel ? Buffer::kSum : Buffer::kBranch, joins_, branch.post.value_or(Norm{.kind = Norm::Kind::kNone}),
-                    weights.post, branch.scale}, 0);
+        AddNormStep{parallel ? Buffer::kSum : Buffer::kBranch, joins_,
+                    branch.post.value_or(Norm{.kind = Norm::Kind::kNone}), weights.post, branch.scale},
+        0);
   }
 
   void CompileOp(const Gqa& gqa, const BranchWeights& branch_weights) {
@@ -74,11 +78,18 @@ class Compiler {
     const PackedMatrix& q_in = mla.q_rank == 0 ? w.q : w.q_a;
     PreNorm(branch_weights, Bit(q_in.activations) | Bit(w.kv_a.activations));
     Project("qkv_a", Buffer::kNormed,
-            {{&q_in, nullptr, mla.q_rank == 0 ? Buffer::kQuery : Buffer::kQueryLow}, {&w.kv_a, nullptr, Buffer::kLatentRow}});
+            {{&q_in, nullptr, mla.q_rank == 0 ? Buffer::kQuery : Buffer::kQueryLow},
+             {&w.kv_a, nullptr, Buffer::kLatentRow}});
     if (mla.q_rank != 0) {
       const Norm norm{.eps = mla.latent_norm_eps};
-      Add("attn.q_norm", NormStep{Buffer::kQueryLow, Buffer::kQueryLow, mla.q_rank, norm, {w.q_a_norm, nullptr},
-                                  Bit(w.q_b.activations)}, 0);
+      Add("attn.q_norm",
+          NormStep{Buffer::kQueryLow,
+                   Buffer::kQueryLow,
+                   mla.q_rank,
+                   norm,
+                   {w.q_a_norm, nullptr},
+                   Bit(w.q_b.activations)},
+          0);
       Project("q_b", Buffer::kQueryLow, {{&w.q_b, nullptr, Buffer::kQuery}});
     }
     const int kv = KvLayer({1, mla.kv_rank + mla.rope_dim, 0});
@@ -111,12 +122,15 @@ class Compiler {
     if (moe.router.norm) {
       const ActSet plain = Bit(kernels::ActType::kF32);
       Use(Buffer::kRouterIn, desc_.dim, plain);
-      Add("moe.router_norm", NormStep{pre_in_, Buffer::kRouterIn, desc_.dim, *moe.router.norm, w.router_norm, plain}, 0);
+      Add("moe.router_norm",
+          NormStep{pre_in_, Buffer::kRouterIn, desc_.dim, *moe.router.norm, w.router_norm, plain}, 0);
       Project("router", Buffer::kRouterIn, std::exchange(parts, {}));
     }
     if (moe.shared_gate) parts.push_back({&w.shared_gate, nullptr, Buffer::kSharedGate});
-    if (!parts.empty()) Project(moe.router.norm ? "shared_gate" : "router", Buffer::kNormed, std::move(parts));
-    Add("moe.route", RouteStep{plan_.moe_layers++, moe.router, w.router_bias, w.selection_bias, w.expert_scale}, 0);
+    if (!parts.empty())
+      Project(moe.router.norm ? "shared_gate" : "router", Buffer::kNormed, std::move(parts));
+    Add("moe.route",
+        RouteStep{plan_.moe_layers++, moe.router, w.router_bias, w.selection_bias, w.expert_scale}, 0);
     plan_.max_experts = std::max(plan_.max_experts, moe.router.experts);
     plan_.max_top_k = std::max(plan_.max_top_k, moe.router.top_k);
     Experts(&w.experts, shared, moe.expert, moe.shared_gate, moe.weight_on_input);
@@ -133,8 +147,8 @@ class Compiler {
     branch_ = outer;
   }
 
-  void Experts(const std::vector<FfnWeights>* experts, const FfnWeights* shared, const Ffn& ffn, bool shared_gate,
-               bool weight_on_input) {
+  void Experts(const std::vector<FfnWeights>* experts, const FfnWeights* shared, const Ffn& ffn,
+               bool shared_gate, bool weight_on_input) {
     ActSet acts = 0;
     int64_t hidden = 0, gate_up_bytes = 0, down_bytes = 0;
     const auto visit = [&](const FfnWeights& e) {
@@ -148,9 +162,12 @@ class Compiler {
     gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
     down_bytes = one.down.bytes();
     Use(Buffer::kHidden, hidden, acts);
-    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, ffn.limit, ffn.alpha, weight_on_input}, gate_up_bytes);
-    if (acts != Bit(kernels::ActType::kF32)) Add(prefix_ + ".quantize", QuantizeHiddenStep{experts, shared}, 0);
-    Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, weight_on_input, branch_->scale, Output()}, down_bytes);
+    Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, ffn.limit, ffn.alpha, weight_on_input},
+        gate_up_bytes);
+    if (acts != Bit(kernels::ActType::kF32))
+      Add(prefix_ + ".quantize", QuantizeHiddenStep{experts, shared}, 0);
+    Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, weight_on_input, branch_->scale, Output()},
+        down_bytes);
   }
 
   void PreNorm(const BranchWeights& weights, ActSet acts) {
@@ -172,7 +189,8 @@ class Compiler {
   void AttentionOutput(const PackedMatrix& o, const float* bias) {
     const ActSet acts = Bit(o.activations);
     Use(Buffer::kAttended, o.cols, acts);
-    if (o.activations != kernels::ActType::kF32) Add("attn.quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
+    if (o.activations != kernels::ActType::kF32)
+      Add("attn.quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
     Add("attn.o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, Output()}, o.bytes());
   }
 
@@ -195,9 +213,11 @@ class Compiler {
     const auto found = std::ranges::find(ropes_, *rope);
     if (found != ropes_.end()) return static_cast<int>(found - ropes_.begin());
     std::span<const float> factors;
-    if (rope->file_factors && model_.rope_factors) factors = {model_.rope_factors, static_cast<size_t>(rope->dims / 2)};
+    if (rope->file_factors && model_.rope_factors)
+      factors = {model_.rope_factors, static_cast<size_t>(rope->dims / 2)};
     ropes_.push_back(*rope);
-    RopeTable table{.usual = {RopeFrequencies(*rope, factors), RopeMagnitude(*rope)}, .interleaved = rope->interleaved};
+    RopeTable table{.usual = {RopeFrequencies(*rope, factors), RopeMagnitude(*rope)},
+                    .interleaved = rope->interleaved};
     if (const auto* two = std::get_if<LongRopeScaling>(&rope->scaling)) {
       table.long_request = {RopeFrequencies(*rope, factors, true), RopeMagnitude(*rope, true)};
       table.original_ctx = two->original_ctx;

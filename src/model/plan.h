@@ -1,4 +1,5 @@
-// What a backend runs: Desc and weights compiled into a flat list of fused steps, each named "L3.moe.gate_up".
+// What a backend runs: Desc and weights compiled into a flat list of fused steps, each named
+// "L3.moe.gate_up".
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@
 
 namespace sluice::model {
 
-// Float rows that steps hand to each other: one row per token; per chosen expert for kHidden, per output for kLogits
-// and kFinal.
+// Float rows that steps hand to each other: one row per token; per chosen expert for kHidden, per output for
+// kLogits and kFinal.
 enum class Buffer : uint8_t {
   kStream,        // the residual stream [dim]
   kLayerInput,    // its copy at the beginning of the layer
@@ -117,7 +118,8 @@ struct AttendStep {
   Gqa gqa;
   const float* sinks;
 };
-struct LatentStoreStep {  // norm and rotation of the compressed row, into its page; rotation of the queries' rope part
+struct LatentStoreStep {  // norm and rotation of the compressed row, into its page; rotation of the queries'
+                          // rope part
   int layer;
   Mla mla;
   const float* norm;
@@ -165,9 +167,10 @@ struct HeadStep {  // kLogits = scale * W kFinal, capped
   float scale, logit_cap;
 };
 
-using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep, ZeroStep, ScaleStep,
-                            RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep, LatentAttendStep,
-                            LatentValueStep, RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
+using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep,
+                            AddNormStep, ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep,
+                            LatentQueryStep, LatentAttendStep, LatentValueStep, RouteStep, GateUpStep,
+                            QuantizeHiddenStep, DownStep, HeadStep>;
 
 struct Step {
   std::string name;

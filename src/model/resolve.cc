@@ -192,8 +192,7 @@ class Resolver {
   }
 
   Status CheckTensor(const Tensor& tensor, const WeightNeed& need, const Found& found, int expert) const {
-    const Shape expected =
-        ExpectedShape(need, *found.rule, expert != WeightMap::kNone && !found.per_expert);
+    const Shape expected = ExpectedShape(need, *found.rule, expert != WeightMap::kNone && !found.per_expert);
     // A matrix of one row may be written as a vector, and the other way round.
     const bool as_vector = need.rows == 1 && need.experts == 0 &&
                            tensor.shape == (need.vector ? Shape{1, need.cols} : Shape{need.cols});
@@ -222,8 +221,8 @@ class Resolver {
     const std::string name = ScalesName(codes);
     const Tensor* scales = checkpoint_.tensors.Find(name);
     if (!scales) {
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} is missing, the scales of {}", checkpoint_.path,
-                                                   Printable(name), Printable(codes.name)));
+      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} is missing, the scales of {}",
+                                                   checkpoint_.path, Printable(name), Printable(codes.name)));
     }
     if (need.cols % kMxBlock != 0) {
       return Fail(ErrorCode::kBadFile,
@@ -233,13 +232,14 @@ class Resolver {
     const Shape expected(codes.shape.begin(), codes.shape.end() - 1);
     if (scales->shape != expected) {
       return Fail(ErrorCode::kBadFile,
-                  fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path, Printable(name),
-                              fmt::join(expected, ", "), fmt::join(scales->shape, ", ")));
+                  fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path,
+                              Printable(name), fmt::join(expected, ", "), fmt::join(scales->shape, ", ")));
     }
     for (const Tensor* tensor : {&codes, scales}) {
       if (tensor->dtype == DType::kU8 || (tensor == scales && tensor->dtype == DType::kE8M0)) continue;
-      return Fail(ErrorCode::kBadFile, fmt::format("{}: tensor {} holds {}, not the bytes of MXFP4",
-                                                   checkpoint_.path, Printable(tensor->name), Name(tensor->dtype)));
+      return Fail(ErrorCode::kBadFile,
+                  fmt::format("{}: tensor {} holds {}, not the bytes of MXFP4", checkpoint_.path,
+                              Printable(tensor->name), Name(tensor->dtype)));
     }
     return {};
   }
@@ -249,7 +249,8 @@ class Resolver {
     const Layout layout = LayoutOf(rule.fix);
     view->row_stride = stored_row_bytes;
     if (layout.fused) {
-      view->data += need.vector ? *RowBytes(view->dtype, need.first_fused_row) : need.first_fused_row * stored_row_bytes;
+      view->data += need.vector ? *RowBytes(view->dtype, need.first_fused_row)
+                                : need.first_fused_row * stored_row_bytes;
     } else if (need.vector && layout.in_turn) {  // pairs, one element of each wanted
       view->transposed = true;
       view->row_stride = *RowBytes(view->dtype, 2);
@@ -276,7 +277,8 @@ class Resolver {
     view.data = checkpoint_.Bytes(scales).data() + slab * static_cast<int64_t>(scales.size) / slabs;
     WeightView scale_view = view;
     Place(need, *found.rule, blocks, &scale_view);
-    view.data = checkpoint_.Bytes(*found.tensor).data() + slab * static_cast<int64_t>(found.tensor->size) / slabs;
+    view.data =
+        checkpoint_.Bytes(*found.tensor).data() + slab * static_cast<int64_t>(found.tensor->size) / slabs;
     Place(need, *found.rule, blocks * kMxCodes, &view);
     view.dtype = DType::kMXFP4;
     view.split_scale = scale_view.data;
@@ -302,7 +304,8 @@ class Resolver {
                   fmt::format("{}: tensor {}: rows of {} are no whole {} blocks", checkpoint_.path,
                               Printable(tensor.name), stored_cols, Name(tensor.dtype)));
     }
-    view.data = checkpoint_.Bytes(tensor).data() + static_cast<int64_t>(tensor.size) / (stacked ? need.experts : 1) * slab;
+    view.data = checkpoint_.Bytes(tensor).data() +
+                static_cast<int64_t>(tensor.size) / (stacked ? need.experts : 1) * slab;
     Place(need, *found.rule, *row_bytes, &view);
     SLUICE_CHECK_OK(AddBlockScales(tensor, found, &view));
     map_.Add(need.canonical, need.layer, expert, std::move(view));

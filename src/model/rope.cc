@@ -43,8 +43,7 @@ double Scaled(const Rope& rope, const YarnScaling& s, int pair, double frequency
 
 }  // namespace
 
-std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors,
-                                   bool long_request) {
+std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors, bool long_request) {
   std::vector<float> frequencies(rope.dims / 2);
   for (int i = 0; i < rope.dims / 2; ++i) {
     double f = std::pow(static_cast<double>(rope.theta), -2.0 * i / rope.dims);

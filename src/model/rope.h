@@ -8,8 +8,8 @@
 
 namespace sluice::model {
 
-// dims/2 angles per position. `file_factors` (empty, or dims/2 of them) divide the frequencies. `long_request`:
-// the table of LongRopeScaling for requests beyond the original context. Computed in double.
+// dims/2 angles per position. `file_factors` (empty, or dims/2 of them) divide the frequencies.
+// `long_request`: the table of LongRopeScaling for requests beyond the original context. Computed in double.
 std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file_factors = {},
                                    bool long_request = false);
 // Of cos and sin: 1 but for YaRN and LongRoPE.

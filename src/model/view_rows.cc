@@ -8,7 +8,8 @@ namespace {
 constexpr int64_t kScaleBlock = 128;  // rows and columns that share an FP8 scale
 constexpr int64_t kMxBlock = 32, kMxCodes = 16, kMxBytes = 17;
 
-// Element 2 i in the low half of byte i becomes element i in the low half, i + 16 in the high one; the scale in front.
+// Element 2 i in the low half of byte i becomes element i in the low half, i + 16 in the high one; the scale
+// in front.
 void JoinMxBlock(const std::byte* codes, std::byte scale, std::byte* out) {
   const auto code = [codes](int64_t i) { return i % 2 ? codes[i / 2] >> 4 : codes[i / 2] & std::byte{15}; };
   out[0] = scale;

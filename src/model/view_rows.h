@@ -8,7 +8,8 @@
 
 namespace sluice::model {
 
-// How many floats a stored row holds: the view's columns, or for a transposed one as many as its columns reach.
+// How many floats a stored row holds: the view's columns, or for a transposed one as many as its columns
+// reach.
 int64_t StoredCols(const WeightView& view);
 
 // Stored row r as whole blocks of view.dtype; MXFP4 with scales apart is joined in `scratch`.

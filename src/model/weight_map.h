@@ -2,12 +2,13 @@
 // rules gives views of the mapped files, never copies, so that experts can be streamed.
 //
 // Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors. Layer L:
-// layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a,
-// attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or attn.k_b [heads * kv_rank, nope] with
-// attn.v_b [heads * v, kv_rank]; ffn.norm, ffn.gate, ffn.up, ffn.down; moe.norm, moe.router (+ .bias),
-// moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with expert E: moe.expert.gate / up /
-// down. A norm after an operator: attn.post_norm, ffn.post_norm, moe.post_norm, mix.post_norm; biases of
-// norms: attn.norm.bias and so on. Where there are such: attn.sinks, moe.router_norm, moe.expert_scale.
+// layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
+// attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or
+// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; ffn.norm, ffn.gate, ffn.up, ffn.down;
+// moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with
+// expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
+// moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,
+// moe.router_norm, moe.expert_scale.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +36,8 @@ struct WeightView {
   bool transposed = false;  // stored [cols, rows]; row_stride is then between stored rows
   // Transposed only: row r is the stored column first_column + r * column_step.
   int64_t first_column = 0, column_step = 1;
-  // MXFP4 with codes and scales apart (null: blocks as GGUF has them): data holds 16 bytes for each block of 32,
-  // element 2 i in the low half of byte i; here stands one scale byte for each block.
+  // MXFP4 with codes and scales apart (null: blocks as GGUF has them): data holds 16 bytes for each block of
+  // 32, element 2 i in the low half of byte i; here stands one scale byte for each block.
   const std::byte* split_scale = nullptr;
   int64_t split_scale_stride = 0;  // bytes between rows
   // F8E4M3 with block scales (null: none): element (r, c) is multiplied by block_scale[(r / 128) *

@@ -29,7 +29,9 @@ class Buffers {
  public:
   static Result<Buffers> Create(const model::Plan& plan, int max_tokens);
 
-  float* Row(model::Buffer b, int64_t row) const { return float_[Index(b)].base + row * float_[Index(b)].stride; }
+  float* Row(model::Buffer b, int64_t row) const {
+    return float_[Index(b)].base + row * float_[Index(b)].stride;
+  }
   int64_t stride(model::Buffer b) const { return float_[Index(b)].stride; }
   // The row in the form that a matrix product reads.
   std::byte* ActRow(model::Buffer b, kernels::ActType type, int64_t row) const {
@@ -58,11 +60,11 @@ class Buffers {
 struct Routing {
   std::vector<int32_t> experts;  // [tokens * top_k], in the order of choice
   std::vector<float> weights;
-  std::vector<ExpertGroup> groups;    // by rising expert; only experts that were chosen
-  std::vector<int32_t> row_token;     // [assignments] the token of a kHidden row
-  std::vector<float> row_weight;      // [assignments]
-  std::vector<int32_t> first_row;     // [experts + 1], scratch of the counting sort
-  std::atomic<int64_t> routed{0};     // tokens of this layer
+  std::vector<ExpertGroup> groups;  // by rising expert; only experts that were chosen
+  std::vector<int32_t> row_token;   // [assignments] the token of a kHidden row
+  std::vector<float> row_weight;    // [assignments]
+  std::vector<int32_t> first_row;   // [experts + 1], scratch of the counting sort
+  std::atomic<int64_t> routed{0};   // tokens of this layer
 };
 
 struct Context {
@@ -73,7 +75,7 @@ struct Context {
   Routing* routing = nullptr;
   int workers = 1;
   const Batch* batch = nullptr;
-  std::span<const int32_t> outputs;               // tokens that want logits
+  std::span<const int32_t> outputs;                 // tokens that want logits
   std::vector<std::vector<float>>* rope = nullptr;  // per table: [tokens][2 * pairs], cosines then sines
 
   int64_t tokens() const { return static_cast<int64_t>(batch->tokens.size()); }
@@ -85,9 +87,9 @@ struct Worker {
   std::vector<float*> y;
   std::vector<const std::byte*> key_pages, value_pages;
 
-  float* Floats(int64_t n);       // 64-byte aligned
-  float* MoreFloats(int64_t n);   // a second area
-  std::byte* Bytes(int64_t n);    // 64-byte aligned
+  float* Floats(int64_t n);      // 64-byte aligned
+  float* MoreFloats(int64_t n);  // a second area
+  std::byte* Bytes(int64_t n);   // 64-byte aligned
 
  private:
   struct Area {
@@ -97,15 +99,16 @@ struct Worker {
   Area floats_, more_floats_, bytes_;
 };
 
-// Panels [first, last) of a step's matrices that one tile takes, so that tiles number a few times the workers.
+// Panels [first, last) of a step's matrices that one tile takes, so that tiles number a few times the
+// workers.
 inline int64_t PanelsPerTile(int64_t panels, int workers) {
   constexpr int64_t kTilesPerWorker = 16;
   return std::max<int64_t>(1, panels / (workers * kTilesPerWorker));
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
 
-// y = matrix x for the rows of panels [first, last). worker.x holds n activation rows; out(t, row) is where the
-// product of token t with matrix row `row` and those after it goes.
+// y = matrix x for the rows of panels [first, last). worker.x holds n activation rows; out(t, row) is where
+// the product of token t with matrix row `row` and those after it goes.
 template <typename OutFn>
 void MatmulPanels(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t first, int64_t last,
                   int64_t n, OutFn out) {
@@ -132,8 +135,10 @@ inline void Quantize(const Context& c, kernels::ActType type, const float* x, in
   if (type == kernels::ActType::kQ8x32) c.kernels->quantize_q8x32(x, k, out);
   if (type == kernels::ActType::kQ8x256) c.kernels->quantize_q8x256(x, k, out);
 }
-// The way back of a branch's output, elements [first, first + n) of token t: added, or set where a norm follows.
-void Join(const Context& c, model::Buffer out, float scale, const float* x, int64_t t, int64_t first, int64_t n);
+// The way back of a branch's output, elements [first, first + n) of token t: added, or set where a norm
+// follows.
+void Join(const Context& c, model::Buffer out, float scale, const float* x, int64_t t, int64_t first,
+          int64_t n);
 void QuantizeRow(const Context& c, model::Buffer buffer, int64_t row, int64_t width, model::ActSet acts);
 
 }  // namespace sluice::backend::cpu

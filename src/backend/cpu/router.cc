@@ -8,7 +8,8 @@ namespace sluice::backend::cpu {
 namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
-constexpr float kExcluded = std::numeric_limits<float>::quiet_NaN();  // after everything, even a bias of -infinity
+constexpr float kExcluded =
+    std::numeric_limits<float>::quiet_NaN();  // after everything, even a bias of -infinity
 
 // Whether value a of the list goes before b: the larger first, the lower index of equals, NaN last.
 bool Before(const float* values, int a, int b) {
@@ -82,12 +83,13 @@ void Renormalize(const model::Router& router, float* weights) {
 }  // namespace
 
 void SelectExperts(const model::Router& router, const kernels::Table& kernels, const float* selection_bias,
-                   const float* expert_scale,
-                   float* scores, float* scratch, int32_t* experts, float* weights) {
+                   const float* expert_scale, float* scores, float* scratch, int32_t* experts,
+                   float* weights) {
   using Score = model::Router::Score;
   const int n = router.experts, k = router.top_k;
   if (router.logit_scale != 1) kernels.scale(router.logit_scale, n, scores);
-  if (router.score == Score::kSparseMixer) return SparseMix(router, kernels, scores, scratch, experts, weights);
+  if (router.score == Score::kSparseMixer)
+    return SparseMix(router, kernels, scores, scratch, experts, weights);
   if (router.score == Score::kSoftmax) kernels.softmax(scores, n);
   if (router.score == Score::kSigmoid) kernels.sigmoid(scores, n, scores);
 
@@ -102,7 +104,8 @@ void SelectExperts(const model::Router& router, const kernels::Table& kernels, c
   for (int i = 0; i < k; ++i) weights[i] = scores[experts[i]];
   if (router.score == Score::kSoftmaxOfTopK) kernels.softmax(weights, k);
   if (router.renormalize) Renormalize(router, weights);
-  for (int i = 0; i < k; ++i) weights[i] *= expert_scale ? router.scale * expert_scale[experts[i]] : router.scale;
+  for (int i = 0; i < k; ++i)
+    weights[i] *= expert_scale ? router.scale * expert_scale[experts[i]] : router.scale;
 }
 
 }  // namespace sluice::backend::cpu

@@ -1,13 +1,13 @@
-// One pair of overloads per step: how many tiles it has for this batch, and how one tile is run. Tiles of a step are
-// independent: workers take them in any order.
+// One pair of overloads per step: how many tiles it has for this batch, and how one tile is run. Tiles of a
+// step are independent: workers take them in any order.
 #pragma once
 
 #include "backend/cpu/context.h"
 
 namespace sluice::backend::cpu {
 
-#define SLUICE_STEP(Type)                                         \
-  int64_t TileCount(const model::Type& step, const Context& c);  \
+#define SLUICE_STEP(Type)                                       \
+  int64_t TileCount(const model::Type& step, const Context& c); \
   void RunTile(const model::Type& step, const Context& c, Worker& worker, int64_t tile)
 
 SLUICE_STEP(EmbedStep);

@@ -19,11 +19,13 @@ struct Slot {
   int64_t offset;  // in the page
 };
 Slot SlotOf(const Context& c, const BatchToken& token) {
-  return {c.batch->sequences[token.sequence]->blocks[token.position / kPageTokens], token.position % kPageTokens};
+  return {c.batch->sequences[token.sequence]->blocks[token.position / kPageTokens],
+          token.position % kPageTokens};
 }
 
 // Writes n floats to a page: element i at index first + i * step of the page's type.
-void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first, int64_t step) {
+void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first,
+             int64_t step) {
   if (c.pool->type() == KvType::kF32) {
     float* out = reinterpret_cast<float*>(page) + first;
     for (int64_t i = 0; i < n; ++i) out[i * step] = x[i];
@@ -43,7 +45,8 @@ void Rotate(const Context& c, int rope, int64_t t, float* x) {
 }
 
 // Norm, clip and rotation of the heads of one token, in place.
-void PrepareHeads(const Context& c, const model::RotateStoreStep& step, int64_t t, float* x, int heads, const float* norm) {
+void PrepareHeads(const Context& c, const model::RotateStoreStep& step, int64_t t, float* x, int heads,
+                  const float* norm) {
   const model::Gqa& gqa = step.gqa;
   const int64_t dim = gqa.head_dim;
   using QkNorm = model::Gqa::QkNorm;
@@ -69,11 +72,13 @@ float QueryScale(const model::Gqa& gqa, int64_t position) {
 void TakeQueries(const Context& c, const model::Gqa& gqa, int64_t t) {
   const float* both = c.buffers->Row(Buffer::kQueryGate, t);
   float* q = c.buffers->Row(Buffer::kQuery, t);
-  for (int h = 0; h < gqa.heads; ++h) std::copy_n(both + int64_t{2} * h * gqa.head_dim, gqa.head_dim, q + int64_t{h} * gqa.head_dim);
+  for (int h = 0; h < gqa.heads; ++h)
+    std::copy_n(both + int64_t{2} * h * gqa.head_dim, gqa.head_dim, q + int64_t{h} * gqa.head_dim);
 }
 
 // The output of heads [first, first + n), times the sigmoid of their gates.
-void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t t, int first, int n, float* out) {
+void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t t, int first, int n,
+                float* out) {
   const int64_t dim = gqa.head_dim;
   float* gate = worker.Floats(dim);
   for (int h = 0; h < n; ++h) {
@@ -84,7 +89,8 @@ void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t
 
 // Pages [first, last) of one head; the vector is indexed by page number.
 template <typename PageFn>
-void TakePages(std::vector<const std::byte*>* pages, const kv::PageTable& table, int64_t first, int64_t last, PageFn page) {
+void TakePages(std::vector<const std::byte*>* pages, const kv::PageTable& table, int64_t first, int64_t last,
+               PageFn page) {
   pages->resize(static_cast<size_t>(last));
   for (int64_t p = first; p < last; ++p) (*pages)[p] = page(table.blocks[p]);
 }
@@ -108,7 +114,8 @@ void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worke
     c.kernels->rms_norm(v + h * dim, nullptr, gqa.qk_norm_eps, dim, v + h * dim);
   const Slot slot = SlotOf(c, c.batch->tokens[t]);
   for (int h = 0; h < gqa.kv_heads; ++h) {
-    StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, kPageTokens);
+    StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset,
+            kPageTokens);
     StoreKv(c, worker, v + h * dim, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
   }
 }
@@ -128,8 +135,10 @@ void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, in
   if (gqa.window != 0) args.begin = std::max<int64_t>(0, args.end - gqa.window);
   if (gqa.chunk != 0) args.begin = token.position / gqa.chunk * gqa.chunk;
   const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
-  TakePages(&worker.key_pages, table, first, last, [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
-  TakePages(&worker.value_pages, table, first, last, [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
+  TakePages(&worker.key_pages, table, first, last,
+            [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
+  TakePages(&worker.value_pages, table, first, last,
+            [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
   args.q = c.buffers->Row(Buffer::kQuery, t) + head * group * gqa.head_dim;
   args.heads = group;
   args.k_dim = args.v_dim = gqa.head_dim;
@@ -182,8 +191,12 @@ void RunTile(const model::LatentQueryStep& step, const Context& c, Worker& worke
   const model::Mla& mla = step.mla;
   const model::PackedMatrix& k_b = (*step.k_b)[h];
   const int64_t width = mla.kv_rank + mla.rope_dim;
-  const auto query = [&](int64_t t) { return c.buffers->Row(Buffer::kQuery, t) + h * (mla.nope_dim + mla.rope_dim); };
-  const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLatentQuery, t) + h * width + row; };
+  const auto query = [&](int64_t t) {
+    return c.buffers->Row(Buffer::kQuery, t) + h * (mla.nope_dim + mla.rope_dim);
+  };
+  const auto out = [&](int64_t t, int64_t row) {
+    return c.buffers->Row(Buffer::kLatentQuery, t) + h * width + row;
+  };
   TakeCopies(c, worker, k_b.activations, mla.nope_dim, c.tokens(), query);
   MatmulPanels(c, worker, k_b, 0, k_b.panels(), c.tokens(), out);
   for (int64_t t = 0; t < c.tokens(); ++t) {
@@ -225,8 +238,9 @@ void RunTile(const model::LatentValueStep& step, const Context& c, Worker& worke
   const model::PackedMatrix& v_b = (*step.v_b)[h];
   TakeCopies(c, worker, v_b.activations, mla.kv_rank, c.tokens(),
              [&](int64_t t) { return c.buffers->Row(Buffer::kLatentOut, t) + h * mla.kv_rank; });
-  MatmulPanels(c, worker, v_b, 0, v_b.panels(), c.tokens(),
-               [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kAttended, t) + h * mla.v_dim + row; });
+  MatmulPanels(c, worker, v_b, 0, v_b.panels(), c.tokens(), [&](int64_t t, int64_t row) {
+    return c.buffers->Row(Buffer::kAttended, t) + h * mla.v_dim + row;
+  });
 }
 
 }  // namespace sluice::backend::cpu

@@ -11,7 +11,8 @@ using model::Buffer;
 
 namespace {
 
-void Normalize(const Context& c, const model::Norm& norm, const model::NormWeights& w, const float* in, int64_t n, float* out) {
+void Normalize(const Context& c, const model::Norm& norm, const model::NormWeights& w, const float* in,
+               int64_t n, float* out) {
   switch (norm.kind) {
     case model::Norm::Kind::kRms:
       return c.kernels->rms_norm(in, w.weight, norm.eps, n, out);
@@ -135,11 +136,13 @@ void RunTile(const model::ZeroStep& step, const Context& c, Worker&, int64_t t) 
 
 int64_t TileCount(const model::ScaleStep&, const Context& c) { return c.tokens(); }
 void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t) {
-  c.kernels->scale(*step.factor, c.plan->width[static_cast<int>(Buffer::kStream)], c.buffers->Row(Buffer::kStream, t));
+  c.kernels->scale(*step.factor, c.plan->width[static_cast<int>(Buffer::kStream)],
+                   c.buffers->Row(Buffer::kStream, t));
 }
 
 int64_t TileCount(const model::HeadStep& step, const Context& c) {
-  return c.outputs.empty() ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
+  return c.outputs.empty() ? 0
+                           : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
 }
 void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
@@ -155,7 +158,8 @@ void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int6
     if (step.bias != nullptr) c.kernels->axpy(1.0f, step.bias + row0, rows, logits);
     if (step.scale != 1) c.kernels->scale(step.scale, rows, logits);
     if (step.logit_cap != 0)
-      for (int64_t i = 0; i < rows; ++i) logits[i] = step.logit_cap * kernels::Tanh(logits[i] / step.logit_cap);
+      for (int64_t i = 0; i < rows; ++i)
+        logits[i] = step.logit_cap * kernels::Tanh(logits[i] / step.logit_cap);
   }
 }
 

@@ -1,5 +1,5 @@
-// Routing and experts. Tokens are sorted by expert; each expert's rows are one small matrix product; tiles of all
-// experts form one list, so that an unbalanced router leaves no worker idle.
+// Routing and experts. Tokens are sorted by expert; each expert's rows are one small matrix product; tiles of
+// all experts form one list, so that an unbalanced router leaves no worker idle.
 #include <algorithm>
 
 #include "backend/cpu/router.h"
@@ -41,7 +41,8 @@ void ForEachGroup(const Step& step, const Context& c, Visit visit) {
       visit(g, (*step.experts)[g.expert]);
       rows = g.first + g.count;
     }
-  if (step.shared != nullptr) visit(ExpertGroup{kShared, rows, static_cast<int32_t>(c.tokens())}, *step.shared);
+  if (step.shared != nullptr)
+    visit(ExpertGroup{kShared, rows, static_cast<int32_t>(c.tokens())}, *step.shared);
 }
 
 int32_t TokenOf(const Context& c, const ExpertGroup& g, int32_t i) {
@@ -56,14 +57,17 @@ GateUpTiling TilingOf(const model::GateUpStep& step, const Context& c) {
   int64_t panels = 0;
   ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { panels += w.up.panels(); });
   GateUpTiling tiling{PanelsPerTile(panels, c.workers)};
-  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { tiling.tiles += Tiles(w.up.panels(), tiling.per_tile); });
+  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) {
+    tiling.tiles += Tiles(w.up.panels(), tiling.per_tile);
+  });
   return tiling;
 }
 
 // worker.x = the normed rows of a group's tokens.
 void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, kernels::ActType type) {
   worker.x.resize(static_cast<size_t>(g.count));
-  for (int32_t i = 0; i < g.count; ++i) worker.x[i] = c.buffers->ActRow(Buffer::kNormed, type, TokenOf(c, g, i));
+  for (int32_t i = 0; i < g.count; ++i)
+    worker.x[i] = c.buffers->ActRow(Buffer::kNormed, type, TokenOf(c, g, i));
 }
 
 kernels::Activation ActivationOf(model::Act act) {
@@ -82,8 +86,8 @@ kernels::Activation ActivationOf(model::Act act) {
 }
 
 // hidden = act(gate) * up for one token and `rows` outputs.
-void Activate(const model::GateUpStep& step, const Context& c, const float* gate, const float* up, int64_t rows,
-              float* hidden) {
+void Activate(const model::GateUpStep& step, const Context& c, const float* gate, const float* up,
+              int64_t rows, float* hidden) {
   if (step.act == model::Act::kClampedSwiglu) {
     c.kernels->glu_clamped(gate, up, step.limit, step.alpha, rows, hidden);
   } else if (gate != nullptr) {
@@ -126,7 +130,8 @@ void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int
   if (step.logit_bias != nullptr) c.kernels->axpy(1.0f, step.logit_bias, router.experts, logits);
   int32_t* experts = r.experts.data() + t * router.top_k;
   float* weights = r.weights.data() + t * router.top_k;
-  SelectExperts(router, *c.kernels, step.selection_bias, step.expert_scale, logits, worker.Floats(2 * router.experts), experts, weights);
+  SelectExperts(router, *c.kernels, step.selection_bias, step.expert_scale, logits,
+                worker.Floats(2 * router.experts), experts, weights);
   if (c.batch->trace != nullptr) {
     RouterTrace::Layer& layer = c.batch->trace->layers[step.moe];
     std::copy_n(experts, router.top_k, layer.experts.begin() + t * router.top_k);
@@ -191,7 +196,8 @@ void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int6
       if (w.down_bias != nullptr) c.kernels->axpy(1.0f, w.down_bias + row0, rows, product + i * width);
       float weight = 1;
       if (g.expert != kShared && !step.weight_on_input) weight = c.routing->row_weight[g.first + i];
-      if (g.expert == kShared && step.shared_gate) weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
+      if (g.expert == kShared && step.shared_gate)
+        weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
       c.kernels->axpy(weight, product + i * width, rows, sum + t * width);
     }
   });

@@ -54,7 +54,8 @@ Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
   if (value_dim != head_dim) {
     config.Refuse("value_length", fmt::format("is {}, but keys have {}: not supported", value_dim, head_dim));
   }
-  const int part = static_cast<int>(std::lround(head_dim * std::min(1.0f, config.Float("partial_rotary_factor", 1))));
+  const int part =
+      static_cast<int>(std::lround(head_dim * std::min(1.0f, config.Float("partial_rotary_factor", 1))));
   const int rope_dims = config.Int(config.from_gguf() ? "rope_dims" : "rotary_dim", std::max(part, 1));
   if (rope_dims > head_dim || rope_dims % 2 != 0) {
     config.Refuse(config.Has("rope_dims")               ? "rope_dims"
@@ -96,12 +97,14 @@ int ReadSharedExpertWidth(const Config& config) {
 Router ReadRouter(const Config& config, std::string_view experts_key, std::string_view top_k_key, int layer) {
   Router router{.experts = config.Int(experts_key), .top_k = config.Int(top_k_key, {}, layer)};
   if (router.top_k > router.experts) {
-    config.Refuse(top_k_key, fmt::format("is {}, but there are only {} experts", router.top_k, router.experts));
+    config.Refuse(top_k_key,
+                  fmt::format("is {}, but there are only {} experts", router.top_k, router.experts));
   }
   return router;
 }
 
-std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert, int layer) {
+std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert,
+                                int layer) {
   const int64_t width = int64_t{config.Int(count_key, 0, layer)} * expert.hidden;
   if (width > Config::kLargest) config.Refuse(count_key, "makes too wide a shared expert");
   if (width == 0) return {};

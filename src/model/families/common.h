@@ -39,7 +39,8 @@ int ReadLayerWindow(const Config& config, int layer);
 Router ReadRouter(const Config& config, std::string_view experts_key,
                   std::string_view top_k_key = "num_experts_per_tok", int layer = 0);
 // `count` shared experts, each `width` wide, as one; nothing where there are none.
-std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert, int layer = 0);
+std::optional<Ffn> SharedExpert(const Config& config, std::string_view count_key, const Ffn& expert,
+                                int layer = 0);
 
 // Widths that old GGUF files leave to be worked out.
 int ReadExpertWidth(const Config& config);

@@ -41,7 +41,8 @@ inline constexpr auto kGgufLatent = std::to_array<Rule>({
     {"moe.selection_bias", "blk.{L}.exp_probs_b.bias"},
 });
 inline constexpr auto kDeepSeekHf = Join(kHfModel, kHfLatent, kHfFfn, kHfExperts, kHfSharedExperts);
-inline constexpr auto kDeepSeekGguf = Join(kGgufModel, kGgufLatent, kGgufFfn, kGgufExperts, kGgufSharedExperts);
+inline constexpr auto kDeepSeekGguf =
+    Join(kGgufModel, kGgufLatent, kGgufFfn, kGgufExperts, kGgufSharedExperts);
 
 // The layers after the last predict further tokens; some converters keep the joined attn_kv_b beside its two
 // parts.

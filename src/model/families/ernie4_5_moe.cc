@@ -1,5 +1,5 @@
-// ERNIE 4.5 MoE: pairs of neighbours rotated, experts chosen by biased probabilities, shared experts as one, dense
-// layers before and between.
+// ERNIE 4.5 MoE: pairs of neighbours rotated, experts chosen by biased probabilities, shared experts as one,
+// dense layers before and between.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -10,7 +10,8 @@ bool IsSparse(const Config& c, int layer) {
   // An end of -1 is the last layer.
   const bool open = !c.Has("moe_layer_end_index") || c.Is("moe_layer_end_index", -1);
   const int last = open ? c.Int("num_hidden_layers") : c.Int("moe_layer_end_index", 0);
-  return (layer + 1) % c.Int("moe_layer_interval", 1) == 0 && layer >= c.Int("moe_layer_start_index", 0) && layer <= last;
+  return (layer + 1) % c.Int("moe_layer_interval", 1) == 0 && layer >= c.Int("moe_layer_start_index", 0) &&
+         layer <= last;
 }
 
 Desc Build(const Config& c) {

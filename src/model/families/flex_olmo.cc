@@ -6,7 +6,8 @@ namespace sluice::model {
 namespace {
 
 Desc Build(const Config& c) {
-  Moe moe{.router = ReadRouter(c, "num_experts"), .expert = {.hidden = c.Int("intermediate_size"), .act = HiddenAct(c)}};
+  Moe moe{.router = ReadRouter(c, "num_experts"),
+          .expert = {.hidden = c.Int("intermediate_size"), .act = HiddenAct(c)}};
   moe.router.renormalize = c.Bool("norm_topk_prob", false);
   Desc desc = BaseDesc(c, "flex_olmo");
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {

@@ -1,5 +1,5 @@
-// What Gemma's generations share: embeddings scaled by the root of the width, four norms in a layer, a window in most
-// layers.
+// What Gemma's generations share: embeddings scaled by the root of the width, four norms in a layer, a window
+// in most layers.
 #pragma once
 
 #include "model/families/common.h"

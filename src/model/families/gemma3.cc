@@ -1,4 +1,5 @@
-// Gemma 3, its text part: norms on q and k; layers with a window rotate by a base of their own, without scaling.
+// Gemma 3, its text part: norms on q and k; layers with a window rotate by a base of their own, without
+// scaling.
 #include <cmath>
 
 #include "model/families/gemma.h"
@@ -23,7 +24,8 @@ Gqa ReadAttention(const Config& c, int layer) {
 
 Desc Build(const Config& c) {
   c.RefuseIfTrue("attention_bias");
-  if (c.Has("rope_parameters.full_attention")) c.Refuse("rope_parameters", "has a form that is not supported");
+  if (c.Has("rope_parameters.full_attention"))
+    c.Refuse("rope_parameters", "has a form that is not supported");
   const Norm norm{.eps = c.Float("rms_norm_eps"), .plus_one = true};
   const Ffn ffn{.hidden = c.Int("intermediate_size"), .act = HiddenAct(c, "hidden_activation")};
   Desc desc = BaseGemma(c, "gemma3", norm);

@@ -1,5 +1,5 @@
-// Gemma 4 with experts, its text part: a dense network and a mixture side by side, each between norms of its own; full
-// layers have wider heads, rotate a part of them and use their keys as values.
+// Gemma 4 with experts, its text part: a dense network and a mixture side by side, each between norms of its
+// own; full layers have wider heads, rotate a part of them and use their keys as values.
 #include <cmath>
 
 #include "model/families/gemma.h"
@@ -8,15 +8,19 @@
 namespace sluice::model {
 namespace {
 
-constexpr std::string_view kFullRope = "rope_parameters.full_attention", kLocalRope = "rope_parameters.sliding_attention";
-std::string In(std::string_view object, std::string_view key) { return std::string(object).append(".").append(key); }
+constexpr std::string_view kFullRope = "rope_parameters.full_attention",
+                           kLocalRope = "rope_parameters.sliding_attention";
+std::string In(std::string_view object, std::string_view key) {
+  return std::string(object).append(".").append(key);
+}
 
 void RefuseVariants(const Config& c) {
   for (const char* flag : {"attention_bias", "use_double_wide_mlp", "use_bidirectional_attention"})
     if (c.Has(flag)) c.RefuseIfTrue(flag);
   for (const char* count : {"hidden_size_per_layer_input", "num_kv_shared_layers"})
     if (c.Int(count, 0) != 0) c.Refuse(count, "is not 0, which is not supported");
-  if (!c.Bool("enable_moe_block", false)) c.Refuse("enable_moe_block", "is not true: Gemma 4 without experts is not supported");
+  if (!c.Bool("enable_moe_block", false))
+    c.Refuse("enable_moe_block", "is not true: Gemma 4 without experts is not supported");
   c.RequireOneOf(In(kLocalRope, "rope_type"), {"default"});
   c.RequireOneOf(In(kFullRope, "rope_type"), {"proportional", "default"});
 }
@@ -25,7 +29,9 @@ void RefuseVariants(const Config& c) {
 Rope FullRope(const Config& c, int head_dim) {
   const float part = std::min(1.0f, c.Float(In(kFullRope, "partial_rotary_factor"), 1));
   const int pairs = static_cast<int>(part * static_cast<float>(head_dim)) / 2;
-  return {.theta = c.Float(In(kFullRope, "rope_theta"), 1e6f), .dims = head_dim, .still_pairs = head_dim / 2 - pairs};
+  return {.theta = c.Float(In(kFullRope, "rope_theta"), 1e6f),
+          .dims = head_dim,
+          .still_pairs = head_dim / 2 - pairs};
 }
 
 Gqa ReadAttention(const Config& c, int layer) {
@@ -36,20 +42,23 @@ Gqa ReadAttention(const Config& c, int layer) {
   attention.value_norm = true;
   if (IsSlidingLayer(c, layer, 6)) {
     attention.window = ReadWindow(c);
-    attention.position = Rope{.theta = c.Float(In(kLocalRope, "rope_theta"), 1e4f), .dims = attention.head_dim};
+    attention.position =
+        Rope{.theta = c.Float(In(kLocalRope, "rope_theta"), 1e4f), .dims = attention.head_dim};
     return attention;
   }
   attention.head_dim = c.Int("global_head_dim", attention.head_dim);
   attention.value_is_key = c.Bool("attention_k_eq_v", false);
   if (attention.value_is_key) attention.kv_heads = c.Int("num_global_key_value_heads", attention.kv_heads);
-  if (attention.heads % attention.kv_heads != 0) c.Refuse("num_global_key_value_heads", "does not divide the heads");
+  if (attention.heads % attention.kv_heads != 0)
+    c.Refuse("num_global_key_value_heads", "does not divide the heads");
   if (attention.head_dim % 2 != 0) c.Refuse("global_head_dim", "is odd");
   attention.position = FullRope(c, attention.head_dim);
   return attention;
 }
 
 Moe ReadMoe(const Config& c, const Norm& norm, Act act) {
-  Moe moe{.router = ReadRouter(c, "num_experts", c.Has("top_k_experts") ? "top_k_experts" : "num_experts_per_tok"),
+  Moe moe{.router =
+              ReadRouter(c, "num_experts", c.Has("top_k_experts") ? "top_k_experts" : "num_experts_per_tok"),
           .expert = {.hidden = c.Int("moe_intermediate_size"), .act = act}};
   moe.router.renormalize = true;
   moe.router.expert_scale = true;

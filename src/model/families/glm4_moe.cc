@@ -1,5 +1,5 @@
-// GLM-4.5 to 4.7: grouped-query attention that rotates half of each head, DeepSeek-V3's router, a shared expert and a
-// few dense layers first.
+// GLM-4.5 to 4.7: grouped-query attention that rotates half of each head, DeepSeek-V3's router, a shared
+// expert and a few dense layers first.
 #include "model/families/deepseek.h"
 #include "model/families/list.h"
 

@@ -1,5 +1,5 @@
-// gpt-oss: a learned sink in every head's softmax, every other layer with a window, experts with biases and a clamped
-// activation.
+// gpt-oss: a learned sink in every head's softmax, every other layer with a window, experts with biases and a
+// clamped activation.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -8,7 +8,8 @@ namespace {
 
 constexpr float kAlpha = 1.702f, kLimit = 7;
 
-// A GGUF has no key for the pattern nor for whole YaRN corners: windows in layers 0, 2, ..., and corners as they fall.
+// A GGUF has no key for the pattern nor for whole YaRN corners: windows in layers 0, 2, ..., and corners as
+// they fall.
 int WindowOf(const Config& c, int layer) {
   const bool even = layer % 2 == 0;
   const bool sliding = c.Has("layer_types") ? c.ListEntry("layer_types", layer) == "sliding_attention" : even;

@@ -1,5 +1,5 @@
-// Granite 3 MoE: Llama with a multiplier on the embedding, the attention, both residuals and the logits; experts
-// stacked with gate and up merged; in the shared variant an expert that every token uses.
+// Granite 3 MoE: Llama with a multiplier on the embedding, the attention, both residuals and the logits;
+// experts stacked with gate and up merged; in the shared variant an expert that every token uses.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -9,7 +9,8 @@ namespace {
 Desc Build(const Config& c) {
   c.RequireOneOf("position_embedding_type", {"rope"});
   const Act act = HiddenAct(c);
-  Moe moe{.router = ReadRouter(c, "num_local_experts"), .expert = {.hidden = c.Int("intermediate_size"), .act = act}};
+  Moe moe{.router = ReadRouter(c, "num_local_experts"),
+          .expert = {.hidden = c.Int("intermediate_size"), .act = act}};
   moe.router.score = Router::Score::kSoftmaxOfTopK;
   const int shared = c.Int("shared_intermediate_size", 0);
   if (shared > 0) moe.shared = Ffn{.hidden = shared, .act = act};

@@ -1,5 +1,5 @@
-// Grok-1: a norm before and after attention and experts, scores capped, weights of the chosen as the softmax gives
-// them. Two ports name the tensors differently.
+// Grok-1: a norm before and after attention and experts, scores capped, weights of the chosen as the softmax
+// gives them. Two ports name the tensors differently.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -7,7 +7,8 @@ namespace sluice::model {
 namespace {
 
 struct Scales {
-  float embedding = 78.38367176906169f, attention = 0.08838834764831845f, logits = 0.5773502691896257f, cap = 30;
+  float embedding = 78.38367176906169f, attention = 0.08838834764831845f, logits = 0.5773502691896257f,
+        cap = 30;
 };
 // Old GGUF files leave them to the reader.
 Scales ReadScales(const Config& c) {
@@ -16,8 +17,8 @@ Scales ReadScales(const Config& c) {
     return {c.Float("embedding_scale", usual.embedding), c.Float("attention_scale", usual.attention),
             c.Float("logit_scale", usual.logits), c.Float("attn_logit_softcapping", usual.cap)};
   }
-  return {c.Float("embedding_multiplier_scale"), c.Float("attn_output_multiplier"), c.Float("output_multiplier_scale"),
-          c.Float("max_attn_value", usual.cap)};
+  return {c.Float("embedding_multiplier_scale"), c.Float("attn_output_multiplier"),
+          c.Float("output_multiplier_scale"), c.Float("max_attn_value", usual.cap)};
 }
 
 Desc Build(const Config& c) {

@@ -1,4 +1,5 @@
-// Hunyuan-A13B: q and k normalised after the rotation, an expert that every token uses beside the routed ones.
+// Hunyuan-A13B: q and k normalised after the rotation, an expert that every token uses beside the routed
+// ones.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -6,15 +7,19 @@ namespace sluice::model {
 namespace {
 
 void RefuseVariants(const Config& c) {
-  for (const char* flag : {"use_cla", "use_mla", "mlp_bias", "group_limited_greedy", "position_embedding_xdrope"})
+  for (const char* flag :
+       {"use_cla", "use_mla", "mlp_bias", "group_limited_greedy", "position_embedding_xdrope"})
     c.RefuseIfTrue(flag);
   c.RequireOneOf("norm_type", {"rms"});
-  if (c.Int("moe_layer_num_skipped", 0) != 0) c.Refuse("moe_layer_num_skipped", "is not 0, which is not supported");
-  if (c.Float("routed_scaling_factor", 1) != 1) c.Refuse("routed_scaling_factor", "is not 1, which is not supported");
+  if (c.Int("moe_layer_num_skipped", 0) != 0)
+    c.Refuse("moe_layer_num_skipped", "is not 0, which is not supported");
+  if (c.Float("routed_scaling_factor", 1) != 1)
+    c.Refuse("routed_scaling_factor", "is not 1, which is not supported");
 }
 
 Moe ReadMoe(const Config& c, int layer) {
-  const std::string_view width = c.Has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size";
+  const std::string_view width =
+      c.Has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size";
   Moe moe{.router = ReadRouter(c, "num_experts", "moe_topk", layer),
           .expert = {.hidden = c.Int(width, {}, layer), .act = HiddenAct(c)}};
   moe.router.renormalize = true;

@@ -1,5 +1,5 @@
-// Llama 4, its text part: most layers rotate and see a chunk, every fourth sees everything and rotates nothing; an
-// expert's weight multiplies its input.
+// Llama 4, its text part: most layers rotate and see a chunk, every fourth sees everything and rotates
+// nothing; an expert's weight multiplies its input.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -36,7 +36,8 @@ Gqa ReadAttention(const Config& c, int layer) {
 
 Desc Build(const Config& c) {
   const Act act = HiddenAct(c);
-  Moe moe{.router = ReadRouter(c, "num_local_experts"), .expert = {.hidden = c.Int("intermediate_size"), .act = act}};
+  Moe moe{.router = ReadRouter(c, "num_local_experts"),
+          .expert = {.hidden = c.Int("intermediate_size"), .act = act}};
   moe.router.score = Router::Score::kSigmoid;
   moe.shared = moe.expert;
   moe.weight_on_input = true;
@@ -55,7 +56,8 @@ constexpr auto kText = std::to_array<Rule>({
     {"ffn.up", "model.layers.{L}.feed_forward.up_proj.weight"},
     {"ffn.down", "model.layers.{L}.feed_forward.down_proj.weight"},
     {"moe.router", "model.layers.{L}.feed_forward.router.weight"},
-    {"moe.expert.gate", "model.layers.{L}.feed_forward.experts.gate_up_proj", Rule::Fix::kTransposedFirstHalf},
+    {"moe.expert.gate", "model.layers.{L}.feed_forward.experts.gate_up_proj",
+     Rule::Fix::kTransposedFirstHalf},
     {"moe.expert.up", "model.layers.{L}.feed_forward.experts.gate_up_proj", Rule::Fix::kTransposedSecondHalf},
     {"moe.expert.down", "model.layers.{L}.feed_forward.experts.down_proj", Rule::Fix::kTranspose},
     {"moe.shared.gate", "model.layers.{L}.feed_forward.shared_expert.gate_proj.weight"},
@@ -82,7 +84,8 @@ constexpr auto kNested = std::to_array<Rule>({
      Rule::Fix::kTransposedFirstHalf},
     {"moe.expert.up", "language_model.model.layers.{L}.feed_forward.experts.gate_up_proj",
      Rule::Fix::kTransposedSecondHalf},
-    {"moe.expert.down", "language_model.model.layers.{L}.feed_forward.experts.down_proj", Rule::Fix::kTranspose},
+    {"moe.expert.down", "language_model.model.layers.{L}.feed_forward.experts.down_proj",
+     Rule::Fix::kTranspose},
     {"moe.shared.gate", "language_model.model.layers.{L}.feed_forward.shared_expert.gate_proj.weight"},
     {"moe.shared.up", "language_model.model.layers.{L}.feed_forward.shared_expert.up_proj.weight"},
     {"moe.shared.down", "language_model.model.layers.{L}.feed_forward.shared_expert.down_proj.weight"},

@@ -1,5 +1,5 @@
-// MiniMax-M2: grouped-query attention with norms over the full width of q and k and a partial rotation; experts chosen
-// by biased sigmoids.
+// MiniMax-M2: grouped-query attention with norms over the full width of q and k and a partial rotation;
+// experts chosen by biased sigmoids.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -9,7 +9,8 @@ namespace {
 void RefuseVariants(const Config& c) {
   c.RequireOneOf("qk_norm_type", {"per_layer"});
   c.RequireOneOf("scoring_func", {"sigmoid"});
-  if (c.Int("shared_intermediate_size", 0) != 0) c.Refuse("shared_intermediate_size", "is not 0, which is not supported");
+  if (c.Int("shared_intermediate_size", 0) != 0)
+    c.Refuse("shared_intermediate_size", "is not 0, which is not supported");
 }
 
 Desc Build(const Config& c) {
@@ -21,7 +22,8 @@ Desc Build(const Config& c) {
   moe.router.selection_bias = c.Bool("use_routing_bias", true);
   Desc desc = BaseDesc(c, "minimax_m2");
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
-    if (c.Int("attn_type_list", 1, l) != 1) c.Refuse("attn_type_list", "asks for linear attention, which is not supported");
+    if (c.Int("attn_type_list", 1, l) != 1)
+      c.Refuse("attn_type_list", "asks for linear attention, which is not supported");
     Gqa attention = ReadGqa(c, l, /*interleaved=*/false);
     attention.window = ReadWindow(c);
     if (c.Bool("use_qk_norm", true)) attention.qk_norm = Gqa::QkNorm::kFullWidth;

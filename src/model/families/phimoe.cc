@@ -1,4 +1,5 @@
-// Phi-3.5-MoE: LayerNorm and biases everywhere, LongRoPE, and a router that weighs each choice among those near it.
+// Phi-3.5-MoE: LayerNorm and biases everywhere, LongRoPE, and a router that weighs each choice among those
+// near it.
 #include "model/families/common.h"
 #include "model/families/list.h"
 

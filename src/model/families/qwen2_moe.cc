@@ -35,7 +35,8 @@ constexpr auto kGgufSharedGate = std::to_array<Rule>({
 constexpr std::string_view kTypes[] = {"qwen2_moe"};
 constexpr std::string_view kArchs[] = {"qwen2moe"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfShared);
-constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufSharedGate);
+constexpr auto kGguf =
+    Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufSharedGate);
 
 }  // namespace
 

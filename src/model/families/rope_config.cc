@@ -68,7 +68,8 @@ LongRopeScaling ReadLongRope(const Config& c, int dims) {
   scaling.original_ctx = c.Int(c.Has(nested) ? nested : "original_max_position_embeddings");
   const double factor = static_cast<double>(c.Int("max_position_embeddings")) / scaling.original_ctx;
   double grown = 1;
-  if (factor > 1 && scaling.original_ctx > 1) grown = std::sqrt(1 + std::log(factor) / std::log(scaling.original_ctx));
+  if (factor > 1 && scaling.original_ctx > 1)
+    grown = std::sqrt(1 + std::log(factor) / std::log(scaling.original_ctx));
   const float both = c.Float("rope_scaling.attention_factor", static_cast<float>(grown));
   scaling.short_magnitude = c.Float("rope_scaling.short_mscale", both);
   scaling.long_magnitude = c.Float("rope_scaling.long_mscale", both);
