@@ -55,13 +55,15 @@ void ExpectSame(const Recorded& alone, const Recorded& among) {
 class EngineContract : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
-  if (GetParam() == kTinyMixtral && !std::filesystem::exists(kTinyMixtral)) GTEST_SKIP() << kTinyMixtral << " is not there";
+  if (GetParam() == kTinyMixtral && !std::filesystem::exists(kTinyMixtral))
+    GTEST_SKIP() << kTinyMixtral << " is not there";
   std::mt19937 random(3);
   std::vector<Recorded> alone;
   std::vector<Request> requests;
   {
     ThreadTeam team(1);
-    const auto engine = engine::Engine::Create(Load(GetParam(), team), team, {.context = 96, .max_batch_tokens = 7});
+    const auto engine =
+        engine::Engine::Create(Load(GetParam(), team), team, {.context = 96, .max_batch_tokens = 7});
     ASSERT_TRUE(engine) << engine.error().message;
     requests = DrawRequests(GetParam() == kTinyMixtral ? 6 : 12, (*engine)->model().desc.vocab, random);
     for (const Request& request : requests) {
@@ -77,8 +79,9 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
   for (const int batch : batches) {
     ThreadTeam team(2, /*pin=*/false);
     // Room for some of them at a time: the others wait.
-    const auto engine = engine::Engine::Create(
-        Load(GetParam(), team), team, {.isa = best, .context = 96, .kv_tokens = 96 * 5, .max_batch_tokens = batch});
+    const auto engine =
+        engine::Engine::Create(Load(GetParam(), team), team,
+                               {.isa = best, .context = 96, .kv_tokens = 96 * 5, .max_batch_tokens = batch});
     ASSERT_TRUE(engine) << engine.error().message;
     std::vector<Recorder> recorders(requests.size());
     for (size_t i = 0; i < requests.size(); ++i)
@@ -91,9 +94,11 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EngineContract,
-                         ::testing::Values("mixtral", "mistral", "deepseek_v3", "gguf_mixtral_q4km", "gguf_qwen2moe_q5km",
-                                           kTinyMixtral),
-                         [](const auto& info) { return info.param == kTinyMixtral ? std::string("tiny_mixtral") : info.param; });
+                         ::testing::Values("mixtral", "mistral", "deepseek_v3", "gguf_mixtral_q4km",
+                                           "gguf_qwen2moe_q5km", kTinyMixtral),
+                         [](const auto& info) {
+                           return info.param == kTinyMixtral ? std::string("tiny_mixtral") : info.param;
+                         });
 
 }  // namespace
 }  // namespace sluice

@@ -1,6 +1,6 @@
-// The numeric contract: a token's logits and router choices are the same bits whoever shares its batch, however its
-// prompt is cut, with any number of threads, on any tier. SLUICE_CONTRACT_CASES sets the number of random mixes of
-// each model.
+// The numeric contract: a token's logits and router choices are the same bits whoever shares its batch,
+// however its prompt is cut, with any number of threads, on any tier. SLUICE_CONTRACT_CASES sets the number
+// of random mixes of each model.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,9 +30,9 @@ std::vector<kernels::Isa> Tiers() {
 // What a model says to one sequence of tokens.
 struct Answer {
   std::vector<int32_t> ids;
-  std::vector<std::vector<float>> logits;            // [position][vocab]
-  std::vector<std::vector<int32_t>> experts;         // [position][layer * top_k]
-  std::vector<std::vector<float>> expert_weights;    // as experts
+  std::vector<std::vector<float>> logits;          // [position][vocab]
+  std::vector<std::vector<int32_t>> experts;       // [position][layer * top_k]
+  std::vector<std::vector<float>> expert_weights;  // as experts
 };
 
 bool SameBits(std::span<const float> a, std::span<const float> b) {
@@ -40,7 +40,8 @@ bool SameBits(std::span<const float> a, std::span<const float> b) {
 }
 
 // One token's part of a trace, all layers.
-void TakeTrace(const backend::RouterTrace& trace, size_t t, std::vector<int32_t>* experts, std::vector<float>* weights) {
+void TakeTrace(const backend::RouterTrace& trace, size_t t, std::vector<int32_t>* experts,
+               std::vector<float>* weights) {
   experts->clear();
   weights->clear();
   for (const auto& layer : trace.layers) {
@@ -60,7 +61,8 @@ class Contract : public ::testing::TestWithParam<const char*> {
     for (const int length : {1, 7, 33, 40, 70}) answers_.push_back(Alone(team, length));
   }
 
-  std::unique_ptr<backend::Backend> MakeBackend(ThreadTeam& team, kernels::Isa isa, int max_tokens, int64_t context) {
+  std::unique_ptr<backend::Backend> MakeBackend(ThreadTeam& team, kernels::Isa isa, int max_tokens,
+                                                int64_t context) {
     auto made = backend::CreateCpuBackend(*model_, team, {isa, max_tokens, context, {}});
     EXPECT_TRUE(made) << made.error().message;
     // What a page held before must not matter: NaN, in every type.
@@ -72,7 +74,8 @@ class Contract : public ::testing::TestWithParam<const char*> {
   // The specification: one token at a time, one thread, the scalar tier.
   Answer Alone(ThreadTeam& team, int length) {
     Answer answer;
-    for (int i = 0; i < length; ++i) answer.ids.push_back(static_cast<int32_t>(random_() % model_->desc.vocab));
+    for (int i = 0; i < length; ++i)
+      answer.ids.push_back(static_cast<int32_t>(random_() % model_->desc.vocab));
     const auto backend = MakeBackend(team, kernels::Isa::kScalar, 1, length);
     kv::PageTable pages;
     const kv::PageTable* tables[] = {&pages};
@@ -104,7 +107,8 @@ struct Progress {
 };
 
 // Random chunks of random sequences, their tokens shuffled together, each sequence's in order.
-std::vector<backend::BatchToken> DrawBatch(std::vector<Progress>& runs, int max_tokens, std::mt19937& random) {
+std::vector<backend::BatchToken> DrawBatch(std::vector<Progress>& runs, int max_tokens,
+                                           std::mt19937& random) {
   std::vector<int64_t> count(runs.size(), 0);
   const int budget = (max_tokens + 1) / 2 + static_cast<int>(random() % (max_tokens / 2 + 1));
   std::vector<backend::BatchToken> batch;
@@ -112,15 +116,16 @@ std::vector<backend::BatchToken> DrawBatch(std::vector<Progress>& runs, int max_
     const size_t s = random() % runs.size();
     if (count[s] == runs[s].left()) continue;
     const int64_t position = runs[s].pages.length + count[s]++;
-    batch.push_back({runs[s].answer->ids[position], static_cast<int32_t>(position), static_cast<int32_t>(s), random() % 3 != 0});
+    batch.push_back({runs[s].answer->ids[position], static_cast<int32_t>(position), static_cast<int32_t>(s),
+                     random() % 3 != 0});
   }
   // Half of the batches as the engine makes them: whole chunks, one after the other.
   if (random() % 2) std::ranges::stable_sort(batch, {}, &backend::BatchToken::sequence);
   return batch;
 }
 
-void Check(const backend::Backend& backend, const std::vector<backend::BatchToken>& batch, const backend::RouterTrace& trace,
-           const std::vector<Progress>& runs) {
+void Check(const backend::Backend& backend, const std::vector<backend::BatchToken>& batch,
+           const backend::RouterTrace& trace, const std::vector<Progress>& runs) {
   int output = 0;
   std::vector<int32_t> experts;
   std::vector<float> weights;
@@ -129,9 +134,11 @@ void Check(const backend::Backend& backend, const std::vector<backend::BatchToke
     const size_t position = static_cast<size_t>(batch[t].position);
     TakeTrace(trace, t, &experts, &weights);
     ASSERT_EQ(experts, answer.experts[position]);
-    ASSERT_TRUE(SameBits(weights, answer.expert_weights[position])) << "router weights at position " << position;
+    ASSERT_TRUE(SameBits(weights, answer.expert_weights[position]))
+        << "router weights at position " << position;
     if (batch[t].output)
-      ASSERT_TRUE(SameBits(backend.Logits(output++), answer.logits[position])) << "logits at position " << position;
+      ASSERT_TRUE(SameBits(backend.Logits(output++), answer.logits[position]))
+          << "logits at position " << position;
   }
 }
 
@@ -140,8 +147,8 @@ TEST_P(Contract, AnyMixGivesTheSameBits) {
   for (int i = 0; i < Cases(); ++i) {
     const auto isa = tiers[i % tiers.size()];
     const int threads = 1 + i % 4, max_tokens = i % 6 == 5 ? Draw(1, 12) : Draw(20, 160);
-    SCOPED_TRACE(testing::Message() << "case " << i << ": " << kernels::Name(isa) << ", " << threads << " threads, batches up to "
-                                    << max_tokens);
+    SCOPED_TRACE(testing::Message() << "case " << i << ": " << kernels::Name(isa) << ", " << threads
+                                    << " threads, batches up to " << max_tokens);
     ThreadTeam team(threads, /*pin=*/false);
     std::vector<Progress> runs(static_cast<size_t>(Draw(1, 6)));
     const auto backend = MakeBackend(team, isa, max_tokens, 96 * static_cast<int64_t>(runs.size()));
@@ -192,17 +199,17 @@ TEST(Backend, RefusesBadBatches) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Contract,
-    ::testing::Values("mixtral",                    // F32
-                      "mixtral_bf16",               // BF16
-                      "mistral",                    // a sliding window
-                      "qwen2_moe",                  // a gated shared expert, biases, norms of heads
-                      "olmoe",                      // norms over all heads, clipped
-                      "deepseek_v3",                // latent attention, groups, sigmoid, shared experts
-                      "deepseek_v3_fp8",            // FP8 with scales of blocks
-                      "gguf_mixtral_q4km",          // K types, activations in 256
-                      "gguf_mixtral_q8_0",          // activations in 32
-                      "gguf_deepseek2_lite_mla",    // latent attention, its matrices split in the file
-                      "gguf_olmoe_iq4xs"),          // codebooks
+    ::testing::Values("mixtral",                  // F32
+                      "mixtral_bf16",             // BF16
+                      "mistral",                  // a sliding window
+                      "qwen2_moe",                // a gated shared expert, biases, norms of heads
+                      "olmoe",                    // norms over all heads, clipped
+                      "deepseek_v3",              // latent attention, groups, sigmoid, shared experts
+                      "deepseek_v3_fp8",          // FP8 with scales of blocks
+                      "gguf_mixtral_q4km",        // K types, activations in 256
+                      "gguf_mixtral_q8_0",        // activations in 32
+                      "gguf_deepseek2_lite_mla",  // latent attention, its matrices split in the file
+                      "gguf_olmoe_iq4xs"),        // codebooks
     [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

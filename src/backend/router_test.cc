@@ -1,4 +1,5 @@
-// The rules by which a router's logits become experts and weights, against a plain reading of them in doubles.
+// The rules by which a router's logits become experts and weights, against a plain reading of them in
+// doubles.
 #include "backend/cpu/router.h"
 
 #include <gtest/gtest.h>
@@ -30,8 +31,8 @@ Choice Select(const Router& router, std::vector<float> logits, const std::vector
   Choice choice{std::vector<int32_t>(router.top_k, -1), std::vector<float>(router.top_k)};
   // Exactly the room that is promised: the address sanitizer watches the ends.
   std::vector<float> scratch(2 * router.experts);
-  SelectExperts(router, kernels::TableFor(kernels::Isa::kScalar), bias.empty() ? nullptr : bias.data(), logits.data(),
-                scratch.data(), choice.experts.data(), choice.weights.data());
+  SelectExperts(router, kernels::TableFor(kernels::Isa::kScalar), bias.empty() ? nullptr : bias.data(),
+                logits.data(), scratch.data(), choice.experts.data(), choice.weights.data());
   return choice;
 }
 
@@ -70,14 +71,16 @@ struct Expected {
   std::vector<int> experts;
   std::vector<double> weights;
 };
-std::optional<Expected> Reference(const Router& router, const std::vector<float>& logits, const std::vector<float>& bias) {
+std::optional<Expected> Reference(const Router& router, const std::vector<float>& logits,
+                                  const std::vector<float>& bias) {
   const std::vector<double> scores = Scores(router, logits);
   std::vector<double> choice = scores;
   for (size_t e = 0; e < bias.size(); ++e) choice[e] += bias[e];
   if (router.groups) {
     const int size = router.experts / router.groups->count;
     std::vector<double> values;
-    for (int g = 0; g < router.groups->count; ++g) values.push_back(GroupValue(choice, g * size, size, router.groups->by));
+    for (int g = 0; g < router.groups->count; ++g)
+      values.push_back(GroupValue(choice, g * size, size, router.groups->by));
     const auto kept = Best(values, router.groups->keep);
     if (!kept) return {};
     for (int e = 0; e < router.experts; ++e)
@@ -87,7 +90,8 @@ std::optional<Expected> Reference(const Router& router, const std::vector<float>
   if (!experts) return {};
   Expected expected{*experts, {}};
   double sum = 0;
-  for (int e : *experts) expected.weights.push_back(router.score == Score::kSoftmaxOfTopK ? std::exp(scores[e]) : scores[e]);
+  for (int e : *experts)
+    expected.weights.push_back(router.score == Score::kSoftmaxOfTopK ? std::exp(scores[e]) : scores[e]);
   for (double w : expected.weights) sum += w;
   for (double& w : expected.weights) {
     if (router.renormalize || router.score == Score::kSoftmaxOfTopK) w /= sum;
@@ -108,7 +112,8 @@ TEST(Router, EveryRuleAgreesWithAPlainReading) {
   int compared = 0;
   for (int i = 0; i < 4000; ++i) {
     const auto pick = [&](int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random); };
-    Router router{.experts = 0, .top_k = 0, .score = static_cast<Score>(pick(0, 2)), .renormalize = pick(0, 1) == 1};
+    Router router{
+        .experts = 0, .top_k = 0, .score = static_cast<Score>(pick(0, 2)), .renormalize = pick(0, 1) == 1};
     router.scale = pick(0, 1) ? 2.5f : 1.0f;
     const int groups = pick(1, 6), size = pick(2, 9);
     router.experts = groups * size;
@@ -124,8 +129,10 @@ TEST(Router, EveryRuleAgreesWithAPlainReading) {
     if (!expected) continue;
     ++compared;
     const Choice actual = Select(router, logits, bias);
-    ASSERT_EQ(std::vector<int>(actual.experts.begin(), actual.experts.end()), expected->experts) << "case " << i;
-    for (int j = 0; j < router.top_k; ++j) ASSERT_NEAR(actual.weights[j], expected->weights[j], 1e-5) << "case " << i;
+    ASSERT_EQ(std::vector<int>(actual.experts.begin(), actual.experts.end()), expected->experts)
+        << "case " << i;
+    for (int j = 0; j < router.top_k; ++j)
+      ASSERT_NEAR(actual.weights[j], expected->weights[j], 1e-5) << "case " << i;
   }
   EXPECT_GT(compared, 2000);
 }
@@ -160,7 +167,8 @@ TEST(Router, TiesGoToTheLowestIndex) {
 TEST(Router, ExcludedGroupsLoseAgainstNegativeScores) {
   const std::vector<float> bias = {-9, -9, -9, -30, -30, -30};
   for (const By by : {By::kMax, By::kTop2Sum}) {
-    const Router router{.experts = 6, .top_k = 3, .score = Score::kSigmoid, .groups = Router::Groups{2, 1, by}};
+    const Router router{
+        .experts = 6, .top_k = 3, .score = Score::kSigmoid, .groups = Router::Groups{2, 1, by}};
     EXPECT_EQ(Select(router, {0, 1, 2, 9, 9, 9}, bias).experts, (std::vector<int32_t>{2, 1, 0}));
     EXPECT_EQ(Select(router, {0, 1, 2, 9, 9, 9}, {-kInf, -9, -9, -kInf, -kInf, -kInf}).experts,
               (std::vector<int32_t>{2, 1, 0}));
@@ -169,8 +177,9 @@ TEST(Router, ExcludedGroupsLoseAgainstNegativeScores) {
 
 TEST(Router, SaturatedScoresGiveFiniteWeights) {
   for (const float logit : {-1e4f, 1e4f}) {
-    const Choice c = Select({.experts = 4, .top_k = 2, .score = Score::kSigmoid, .renormalize = true, .scale = 2.5f},
-                            {logit, logit, logit, logit});
+    const Choice c =
+        Select({.experts = 4, .top_k = 2, .score = Score::kSigmoid, .renormalize = true, .scale = 2.5f},
+               {logit, logit, logit, logit});
     EXPECT_EQ(c.experts, (std::vector<int32_t>{0, 1}));
     for (float w : c.weights) EXPECT_TRUE(std::isfinite(w)) << logit;
   }
@@ -186,11 +195,14 @@ TEST(Router, WhateverTheLogitsTheChoiceIsDistinctAndInRange) {
   };
   for (int i = 0; i < 3000; ++i) {
     const int groups = 1 + static_cast<int>(random() % 5), size = 2 + static_cast<int>(random() % 4);
-    Router router{.experts = groups * size, .score = static_cast<Score>(random() % 3), .renormalize = random() % 2 == 0};
+    Router router{.experts = groups * size,
+                  .score = static_cast<Score>(random() % 3),
+                  .renormalize = random() % 2 == 0};
     const int keep = 1 + static_cast<int>(random() % groups);
     if (groups > 1) router.groups = Router::Groups{groups, keep, random() % 2 ? By::kMax : By::kTop2Sum};
     router.top_k = 1 + static_cast<int>(random() % (groups > 1 ? keep * size : size));
-    const Choice c = Select(router, draw(router.experts), random() % 2 ? draw(router.experts) : std::vector<float>());
+    const Choice c =
+        Select(router, draw(router.experts), random() % 2 ? draw(router.experts) : std::vector<float>());
     for (int32_t e : c.experts) {
       ASSERT_GE(e, 0);
       ASSERT_LT(e, router.experts);

@@ -16,8 +16,7 @@ namespace {
 
 std::atomic<int64_t> reserved_bytes{0};  // of all arenas
 
-constexpr const char* kHint =
-    "use a smaller model, a shorter context (--ctx) or a machine with more memory";
+constexpr const char* kHint = "use a smaller model, a shorter context (--ctx) or a machine with more memory";
 
 // Address space is free, so the kernel refuses nothing: it ends the process when the memory is touched.
 Status Admit(int64_t bytes) {
@@ -25,10 +24,12 @@ Status Admit(int64_t bytes) {
   int64_t others = reserved_bytes;
   do {
     if (bytes > machine - others)
-      return Fail(ErrorCode::kOs,
-                  fmt::format("{:.2f} GB of memory are needed: {:.2f} GB are reserved already and there are {:.2f} GB",
-                              bytes / 1e9, others / 1e9, machine / 1e9),
-                  kHint);
+      return Fail(
+          ErrorCode::kOs,
+          fmt::format(
+              "{:.2f} GB of memory are needed: {:.2f} GB are reserved already and there are {:.2f} GB",
+              bytes / 1e9, others / 1e9, machine / 1e9),
+          kHint);
   } while (!reserved_bytes.compare_exchange_weak(others, others + bytes));
   return {};
 }
@@ -44,7 +45,8 @@ Result<Arena> Arena::Reserve(int64_t bytes) {
   if (data == MAP_FAILED) {
     reserved_bytes -= bytes;
     return Fail(ErrorCode::kOs,
-                fmt::format("{:.2f} GB of memory cannot be reserved: {}", bytes / 1e9, std::strerror(errno)), kHint);
+                fmt::format("{:.2f} GB of memory cannot be reserved: {}", bytes / 1e9, std::strerror(errno)),
+                kHint);
   }
   ::madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
   arena.data_ = static_cast<std::byte*>(data);

@@ -13,7 +13,8 @@ namespace {
 TEST(Arena, IsZeroedAndGivesOutAlignedPiecesThatDoNotOverlap) {
   auto arena = Arena::Reserve(10000);
   ASSERT_TRUE(arena);
-  EXPECT_TRUE(std::all_of(arena->data(), arena->data() + 10000, [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_TRUE(
+      std::all_of(arena->data(), arena->data() + 10000, [](std::byte b) { return b == std::byte{0}; }));
   std::byte* a = arena->Take(1);
   std::byte* b = arena->Take(5);
   std::byte* c = arena->Take(100, 4096);

@@ -36,7 +36,8 @@ int64_t GroupLimit() {
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == line.npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    const std::string controllers = line.substr(first + 1, second - first - 1),
+                      path = line.substr(second + 1);
     if (controllers.empty()) limit = std::min(limit, LowestLimit("/sys/fs/cgroup", path, "memory.max"));
     if (controllers == "memory")
       limit = std::min(limit, LowestLimit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));

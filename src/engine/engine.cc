@@ -19,7 +19,8 @@ constexpr int kDefaultContext = 4096;
 
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(std::unique_ptr<model::Model> model, std::unique_ptr<backend::Backend> backend, const EngineOptions& options)
+  EngineImpl(std::unique_ptr<model::Model> model, std::unique_ptr<backend::Backend> backend,
+             const EngineOptions& options)
       : options_(options),
         model_(std::move(model)),
         backend_(std::move(backend)),
@@ -43,14 +44,16 @@ class EngineImpl final : public Engine {
     SLUICE_CHECK_OK(Check(&request));
     const std::lock_guard lock(mutex_);
     if (open_ >= options_.max_queue)
-      return Fail(ErrorCode::kTryLater, fmt::format("{} requests are waiting or running, the most this server takes", options_.max_queue),
-                  "try again later");
+      return Fail(
+          ErrorCode::kTryLater,
+          fmt::format("{} requests are waiting or running, the most this server takes", options_.max_queue),
+          "try again later");
     ++open_;
     const RequestId id = ++last_id_;
     Sampler sampler(request.sampling, request.prompt);
     std::vector<int32_t> tokens = request.prompt;
-    inbox_.push_back(std::make_unique<Sequence>(Sequence{id, std::move(request), std::move(on_event), std::move(sampler),
-                                                         std::move(tokens), {}, false}));
+    inbox_.push_back(std::make_unique<Sequence>(Sequence{
+        id, std::move(request), std::move(on_event), std::move(sampler), std::move(tokens), {}, false}));
     wake_.notify_all();
     return id;
   }
@@ -79,16 +82,20 @@ class EngineImpl final : public Engine {
     const int64_t prompt = static_cast<int64_t>(request->prompt.size());
     if (prompt == 0) return Fail(ErrorCode::kUsage, "the prompt has no tokens");
     if (prompt >= options_.context)
-      return Fail(ErrorCode::kUsage, fmt::format("the prompt has {} tokens and the context holds {}", prompt, options_.context),
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("the prompt has {} tokens and the context holds {}", prompt, options_.context),
                   "shorten the prompt or raise --ctx");
     for (int32_t id : request->prompt)
       if (id < 0 || id >= model_->desc.vocab)
-        return Fail(ErrorCode::kUsage, fmt::format("token id {} is outside the vocabulary of {}", id, model_->desc.vocab));
+        return Fail(ErrorCode::kUsage,
+                    fmt::format("token id {} is outside the vocabulary of {}", id, model_->desc.vocab));
     const int64_t room = options_.context - prompt;
     if (request->max_tokens <= 0 || request->max_tokens > room) request->max_tokens = static_cast<int>(room);
     const int64_t held = backend_->pool().blocks() * kernels::kPageTokens;
     if (prompt + request->max_tokens > held)
-      return Fail(ErrorCode::kUsage, fmt::format("{} tokens are asked for and the KV cache holds {}", prompt + request->max_tokens, held),
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("{} tokens are asked for and the KV cache holds {}",
+                              prompt + request->max_tokens, held),
                   "ask for fewer tokens or raise --kv-tokens");
     return {};
   }
@@ -109,7 +116,10 @@ class EngineImpl final : public Engine {
   // Moves new requests and cancellations to the scheduler; sleeps while there is nothing to do. False: stop.
   bool TakeWork() {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancelled_.empty() || scheduler_.running() + scheduler_.waiting() > 0; });
+    wake_.wait(lock, [&] {
+      return stopping_ || !inbox_.empty() || !cancelled_.empty() ||
+             scheduler_.running() + scheduler_.waiting() > 0;
+    });
     for (auto& sequence : inbox_) scheduler_.Add(std::move(sequence));
     inbox_.clear();
     for (RequestId id : cancelled_)
@@ -123,8 +133,8 @@ class EngineImpl final : public Engine {
     stats_.running = static_cast<int>(scheduler_.running());
   }
 
-  // Takes out what has ended. Blocks and places in the queue are free before a caller hears of the end: who asks again
-  // at once finds room.
+  // Takes out what has ended. Blocks and places in the queue are free before a caller hears of the end: who
+  // asks again at once finds room.
   Sequences TakeEnded() {
     Sequences ended = scheduler_.Remove([](const Sequence& s) { return s.ended; });
     if (ended.empty()) return ended;
@@ -147,8 +157,8 @@ class EngineImpl final : public Engine {
       const Sequence& s = *chunk.sequence;
       for (int64_t i = 0; i < chunk.count; ++i) {
         const int64_t position = s.pages.length + i;
-        tokens_.push_back({s.tokens[position], static_cast<int32_t>(position), static_cast<int32_t>(tables_.size()),
-                           i + 1 == chunk.count && chunk.last()});
+        tokens_.push_back({s.tokens[position], static_cast<int32_t>(position),
+                           static_cast<int32_t>(tables_.size()), i + 1 == chunk.count && chunk.last()});
       }
       tables_.push_back(&s.pages);
     }
@@ -180,8 +190,10 @@ class EngineImpl final : public Engine {
     if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
       event.finish = Finish::kError;
       event.error = {ErrorCode::kInternal,
-                     fmt::format("numerical error: after {} tokens the logit of token {} is {}", s.tokens.size(), bad, logits[bad]),
-                     "the model's weights hold values that are not finite or too large: check the file with sluice verify"};
+                     fmt::format("numerical error: after {} tokens the logit of token {} is {}",
+                                 s.tokens.size(), bad, logits[bad]),
+                     "the model's weights hold values that are not finite or too large: check the file with "
+                     "sluice verify"};
     } else if (event.token = s.sampler.Sample(logits, s.request.top_logprobs); !event.token) {
       event.finish = Finish::kStop;
     } else {
@@ -200,8 +212,9 @@ class EngineImpl final : public Engine {
     int64_t answered = 0;
     for (const auto& [sequence, event] : events_) answered += event.token.has_value();
     // A step's tokens are prompt, but for one token of each answer in progress.
-    const auto decodes = std::ranges::count_if(
-        chunks, [](const Chunk& c) { return c.sequence->pages.length > static_cast<int64_t>(c.sequence->request.prompt.size()); });
+    const auto decodes = std::ranges::count_if(chunks, [](const Chunk& c) {
+      return c.sequence->pages.length > static_cast<int64_t>(c.sequence->request.prompt.size());
+    });
     const int64_t prompt = static_cast<int64_t>(tokens_.size()) - decodes;
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += prompt;
@@ -226,7 +239,7 @@ class EngineImpl final : public Engine {
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Sequence>> inbox_;
   std::vector<RequestId> cancelled_;
-  int open_ = 0;  // requests accepted and not ended
+  int open_ = 0;       // requests accepted and not ended
   EngineStats stats_;  // but `waiting`
   std::vector<std::vector<int64_t>> expert_tokens_;
   RequestId last_id_ = 0;
@@ -240,16 +253,21 @@ class EngineImpl final : public Engine {
 Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> model, ThreadTeam& team,
                                                const EngineOptions& options) {
   if (options.max_batch_tokens < 1 || options.max_queue < 1)
-    return Fail(ErrorCode::kUsage, fmt::format("steps of {} tokens and a queue of {} requests: both must be at least 1",
-                                               options.max_batch_tokens, options.max_queue));
+    return Fail(ErrorCode::kUsage,
+                fmt::format("steps of {} tokens and a queue of {} requests: both must be at least 1",
+                            options.max_batch_tokens, options.max_queue));
   EngineOptions resolved = options;
   if (resolved.context <= 0) resolved.context = std::min(model->desc.max_ctx, kDefaultContext);
   if (resolved.context > model->desc.max_ctx)
-    return Fail(ErrorCode::kUsage, fmt::format("a context of {} was asked for and the model was trained for {}",
-                                               resolved.context, model->desc.max_ctx),
+    return Fail(ErrorCode::kUsage,
+                fmt::format("a context of {} was asked for and the model was trained for {}",
+                            resolved.context, model->desc.max_ctx),
                 fmt::format("use --ctx {} or less", model->desc.max_ctx));
-  if (resolved.kv_tokens <= 0) resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts;
-  SLUICE_TRY(auto backend, backend::CreateCpuBackend(*model, team, {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
+  if (resolved.kv_tokens <= 0)
+    resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts;
+  SLUICE_TRY(auto backend,
+             backend::CreateCpuBackend(*model, team,
+                                       {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

@@ -1,5 +1,5 @@
-// One engine's promises to its callers: every request ends once and in the right way, and leaves nothing behind.
-// Callbacks run on the engine's thread, so a test that acts in one knows which step it acts in.
+// One engine's promises to its callers: every request ends once and in the right way, and leaves nothing
+// behind. Callbacks run on the engine's thread, so a test that acts in one knows which step it acts in.
 #include "engine/engine.h"
 
 #include <gtest/gtest.h>
@@ -21,13 +21,14 @@ constexpr int kVocab = 160, kMoeLayers = 2, kTopK = 2;  // of the model
 
 class EngineTest : public ::testing::Test {
  protected:
-  void Create(const EngineOptions& options, const formats::Checkpoint& checkpoint = model::OpenGolden("mixtral")) {
+  void Create(const EngineOptions& options,
+              const formats::Checkpoint& checkpoint = model::OpenGolden("mixtral")) {
     auto engine = TryCreate(options, checkpoint);
     ASSERT_TRUE(engine) << engine.error().message;
     engine_ = std::move(*engine);
   }
-  Result<std::unique_ptr<Engine>> TryCreate(const EngineOptions& options,
-                                            const formats::Checkpoint& checkpoint = model::OpenGolden("mixtral")) {
+  Result<std::unique_ptr<Engine>> TryCreate(
+      const EngineOptions& options, const formats::Checkpoint& checkpoint = model::OpenGolden("mixtral")) {
     auto model = model::LoadModel(checkpoint, team_);
     EXPECT_TRUE(model) << model.error().message;
     return Engine::Create(std::move(*model), team_, options);
@@ -247,12 +248,14 @@ TEST_F(EngineTest, DestructionEndsEveryRequest) {
   for (const int tokens : {0, 1, 5}) {
     Create({.context = 256, .kv_tokens = 512, .max_batch_tokens = 16});
     std::vector<Recorder> recorders(6);  // running and waiting
-    for (const Recorder& recorder : recorders) ASSERT_TRUE(engine_->Submit(Ask(Prompt(8), 0), recorder.Listen()));
+    for (const Recorder& recorder : recorders)
+      ASSERT_TRUE(engine_->Submit(Ask(Prompt(8), 0), recorder.Listen()));
     recorders[0].WaitForTokens(static_cast<size_t>(tokens));
     engine_.reset();
     for (const Recorder& recorder : recorders) {
       const Recorded answer = recorder.WaitForTokens(0);
-      EXPECT_TRUE(answer.finish == Finish::kCancelled || answer.tokens.size() == 248) << "ended before the engine did";
+      EXPECT_TRUE(answer.finish == Finish::kCancelled || answer.tokens.size() == 248)
+          << "ended before the engine did";
     }
   }
 }
@@ -348,8 +351,9 @@ void ExpectNumericalError(const Recorded& answer) {
 
 TEST_F(EngineTest, LogitsThatAreNotFiniteEndTheAnswer) {
   for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    for (const char* tensor : {"model.norm.weight", "lm_head.weight", "model.layers.0.self_attn.v_proj.weight",
-                               "model.layers.0.block_sparse_moe.experts.0.w1.weight"}) {
+    for (const char* tensor :
+         {"model.norm.weight", "lm_head.weight", "model.layers.0.self_attn.v_proj.weight",
+          "model.layers.0.block_sparse_moe.experts.0.w1.weight"}) {
       formats::Checkpoint checkpoint = model::OpenGolden("mixtral");
       model::SetElement(checkpoint, tensor, 7, odd);
       Create({.context = 64}, checkpoint);
@@ -364,7 +368,8 @@ TEST_F(EngineTest, AnErrorHarmsNeitherNeighboursNorSuccessors) {
   const std::vector<int32_t> alone = Answer(Ask(Prompt(20), 20)).ids();
   formats::Checkpoint checkpoint = model::OpenGolden("mixtral");
   constexpr int32_t kPoison = 2;  // in no prompt of ours
-  model::SetElement(checkpoint, "model.embed_tokens.weight", kPoison * 48 + 5, std::numeric_limits<float>::quiet_NaN());
+  model::SetElement(checkpoint, "model.embed_tokens.weight", kPoison * 48 + 5,
+                    std::numeric_limits<float>::quiet_NaN());
   Create({.context = 64}, checkpoint);
   for (int i = 0; i < 3; ++i) {
     const Recorder good, bad;

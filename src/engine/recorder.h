@@ -47,8 +47,9 @@ class Recorder {
   template <typename Enough>
   Recorded WaitFor(Enough enough) const {
     std::unique_lock lock(state_->mutex);
-    EXPECT_TRUE(state_->changed.wait_for(lock, std::chrono::minutes(2), [&] { return enough(state_->record); }))
-        << "the engine does not answer";
+    EXPECT_TRUE(state_->changed.wait_for(lock, std::chrono::minutes(2), [&] {
+      return enough(state_->record);
+    })) << "the engine does not answer";
     return state_->record;
   }
   Recorded WaitForTokens(size_t n) const {

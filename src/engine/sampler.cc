@@ -30,8 +30,9 @@ void ReportLogprobs(std::span<const float> logits, int top, TokenOutput* out) {
   std::vector<int32_t> ids(logits.size());
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
   const size_t n = std::min<size_t>(static_cast<size_t>(top), ids.size());
-  std::partial_sort(ids.begin(), ids.begin() + n, ids.end(),
-                    [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  std::partial_sort(ids.begin(), ids.begin() + n, ids.end(), [&](int32_t a, int32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
   for (size_t i = 0; i < n; ++i) out->top.emplace_back(ids[i], logprob(ids[i]));
 }
 
@@ -101,8 +102,8 @@ void Sampler::Filter(float max) {
   const auto better = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };
-  // What lies further below the best than this has no weight in double precision; sorting only the rest keeps large
-  // vocabularies cheap.
+  // What lies further below the best than this has no weight in double precision; sorting only the rest keeps
+  // large vocabularies cheap.
   constexpr float kNegligible = 36.0f;
   float floor = std::max(max - kNegligible * params_.temperature, std::numeric_limits<float>::lowest());
   if (params_.min_p > 0) floor = std::max(floor, max + params_.temperature * std::log(params_.min_p));
@@ -122,7 +123,8 @@ int32_t Sampler::Draw(float max) {
   std::vector<double> weight(candidates_.size());
   double total = 0;
   for (size_t i = 0; i < candidates_.size(); ++i)
-    total += weight[i] = std::exp((candidates_[i].logit - candidates_[0].logit) / static_cast<double>(params_.temperature));
+    total += weight[i] =
+        std::exp((candidates_[i].logit - candidates_[0].logit) / static_cast<double>(params_.temperature));
   if (params_.top_p < 1) {
     double kept = 0;
     size_t n = 0;

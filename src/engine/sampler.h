@@ -10,14 +10,14 @@
 
 namespace sluice::engine {
 
-// Samples one request's tokens. Random numbers come from (seed, position in the answer) alone, so an answer does not
-// depend on its neighbours. One per request; not thread-safe.
+// Samples one request's tokens. Random numbers come from (seed, position in the answer) alone, so an answer
+// does not depend on its neighbours. One per request; not thread-safe.
 class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const int32_t> prompt);
 
-  // `logits`: [vocab], finite. `top`: how many alternatives to report; -1: no log probabilities. Nothing: biases of
-  // -infinity leave no token.
+  // `logits`: [vocab], finite. `top`: how many alternatives to report; -1: no log probabilities. Nothing:
+  // biases of -infinity leave no token.
   std::optional<TokenOutput> Sample(std::span<const float> logits, int top);
 
  private:

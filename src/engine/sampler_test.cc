@@ -145,9 +145,10 @@ TEST(Sampler, FrequencyAndPresenceCountTheAnswerOnly) {
 
 TEST(Sampler, RepetitionPenaltyCountsThePromptAndBothSigns) {
   const SamplingParams params{.temperature = 0, .repetition_penalty = 2};
-  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0}).Sample(Logits{3, 2}, -1)->id, 1);       // 1.5 against 2
-  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0, 0}).Sample(Logits{5, 2}, -1)->id, 0);    // once, not twice
-  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0}).Sample(Logits{-1, -1.5f}, -1)->id, 1);  // -2 against -1.5
+  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0}).Sample(Logits{3, 2}, -1)->id, 1);     // 1.5 against 2
+  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0, 0}).Sample(Logits{5, 2}, -1)->id, 0);  // once, not twice
+  EXPECT_EQ(Sampler(params, std::vector<int32_t>{0}).Sample(Logits{-1, -1.5f}, -1)->id,
+            1);  // -2 against -1.5
   Sampler twice(params, {});
   EXPECT_EQ(twice.Sample(Logits{3, 2}, -1)->id, 0);
   EXPECT_EQ(twice.Sample(Logits{3, 2}, -1)->id, 1);

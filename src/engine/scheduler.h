@@ -18,8 +18,9 @@ struct Chunk {
   bool last() const { return count == sequence->pending(); }  // its last token's logits give the next token
 };
 
-// First come, first served. A sequence is admitted when the pool can hold it to its end, so that nothing admitted ever
-// has to be thrown out. Sequences that decode go first; prompts share the rest of the step in order of arrival.
+// First come, first served. A sequence is admitted when the pool can hold it to its end, so that nothing
+// admitted ever has to be thrown out. Sequences that decode go first; prompts share the rest of the step in
+// order of arrival.
 class Scheduler {
  public:
   Scheduler(kv::Pool* pool, int max_batch_tokens) : pool_(pool), max_batch_tokens_(max_batch_tokens) {}

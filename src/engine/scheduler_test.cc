@@ -17,7 +17,8 @@ class SchedulerTest : public ::testing::Test {
     Request request{.prompt = std::vector<int32_t>(prompt, 1), .max_tokens = max_tokens};
     Sampler sampler({}, request.prompt);
     auto tokens = request.prompt;
-    return std::make_unique<Sequence>(Sequence{id, std::move(request), {}, std::move(sampler), std::move(tokens), {}, false});
+    return std::make_unique<Sequence>(
+        Sequence{id, std::move(request), {}, std::move(sampler), std::move(tokens), {}, false});
   }
 
   // What a step looks like: (request, tokens, whether its last token's logits are wanted).

@@ -23,8 +23,10 @@ Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, 
   int64_t bytes = 0;
   if (blocks < 1 || blocks > kMostBlocks || __builtin_mul_overflow(pool.block_bytes_, blocks, &bytes))
     return Fail(ErrorCode::kUsage,
-                fmt::format("a KV cache of {} blocks of {} bytes: between 1 and {} blocks are possible", blocks,
-                            pool.block_bytes_, std::min(kMostBlocks, std::numeric_limits<int64_t>::max() / std::max<int64_t>(1, pool.block_bytes_))),
+                fmt::format("a KV cache of {} blocks of {} bytes: between 1 and {} blocks are possible",
+                            blocks, pool.block_bytes_,
+                            std::min(kMostBlocks, std::numeric_limits<int64_t>::max() /
+                                                      std::max<int64_t>(1, pool.block_bytes_))),
                 "choose another context (--ctx)");
   SLUICE_TRY(pool.arena_, Arena::Reserve(bytes));
   pool.free_.resize(static_cast<size_t>(blocks));
@@ -33,10 +35,12 @@ Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, 
 }
 
 Status Pool::Grow(PageTable* table, int64_t length) {
-  const int64_t needed = (length + kernels::kPageTokens - 1) / kernels::kPageTokens - static_cast<int64_t>(table->blocks.size());
+  const int64_t needed =
+      (length + kernels::kPageTokens - 1) / kernels::kPageTokens - static_cast<int64_t>(table->blocks.size());
   if (needed > free_blocks())
-    return Fail(ErrorCode::kTryLater, fmt::format("the KV cache has {} of {} blocks free and {} are needed", free_blocks(),
-                                                  blocks_, needed),
+    return Fail(ErrorCode::kTryLater,
+                fmt::format("the KV cache has {} of {} blocks free and {} are needed", free_blocks(), blocks_,
+                            needed),
                 "wait for running requests, or raise the context (--ctx)");
   for (int64_t i = 0; i < needed; ++i) {
     table->blocks.push_back(free_.back());

@@ -29,7 +29,8 @@ class Builder {
     for (layer_ = 0; layer_ < static_cast<int>(layers.size()); ++layer_) {
       auto& branches = model->layers[layer_];
       branches.resize(layers[layer_].size());
-      for (size_t b = 0; b < branches.size(); ++b) SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
+      for (size_t b = 0; b < branches.size(); ++b)
+        SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
     }
     return {};
   }
@@ -45,8 +46,9 @@ class Builder {
         const auto* mla = std::get_if<Mla>(&branch.op);
         const Rope* rope = gqa ? std::get_if<Rope>(&gqa->position) : mla ? &mla->rope : nullptr;
         if (rope && rope->file_factors && rope->dims / 2 != factors.cols)
-          return Fail(ErrorCode::kBadFile, fmt::format("tensor {} divides {} frequencies, but layer {} rotates {} pairs",
-                                                       factors.name, factors.cols, l, rope->dims / 2));
+          return Fail(ErrorCode::kBadFile,
+                      fmt::format("tensor {} divides {} frequencies, but layer {} rotates {} pairs",
+                                  factors.name, factors.cols, l, rope->dims / 2));
       }
     return {};
   }
@@ -143,8 +145,8 @@ class Builder {
       SLUICE_TRY(const WeightView* gate, weights_.Get(prefix + ".gate", layer_, expert));
       gate_source = MatrixSource::Whole(*gate);
     }
-    packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down), native_,
-                   &out->gate, &out->up, &out->down);
+    packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down),
+                   native_, &out->gate, &out->up, &out->down);
     return {};
   }
 
@@ -196,7 +198,8 @@ Status CheckFinite(const WeightView& view) {
 Status CheckRouters(const Model& model, const WeightMap& weights) {
   for (size_t l = 0; l < model.layers.size(); ++l)
     for (const char* name : {"moe.router", "moe.router.bias", "moe.selection_bias"})
-      if (const WeightView* view = weights.Find(name, static_cast<int>(l))) SLUICE_CHECK_OK(CheckFinite(*view));
+      if (const WeightView* view = weights.Find(name, static_cast<int>(l)))
+        SLUICE_CHECK_OK(CheckFinite(*view));
   return {};
 }
 

@@ -37,7 +37,12 @@ Stored Store(DType dtype, int64_t rows, int64_t cols, uint32_t seed) {
     }
     kernels::DecodeRow(dtype, row, cols, s.values.data() + r * cols);
   }
-  s.view = {.name = "w", .dtype = dtype, .rows = rows, .cols = cols, .data = s.bytes.data() + 1, .row_stride = stride};
+  s.view = {.name = "w",
+            .dtype = dtype,
+            .rows = rows,
+            .cols = cols,
+            .data = s.bytes.data() + 1,
+            .row_stride = stride};
   return s;
 }
 
@@ -65,8 +70,9 @@ Packed Pack(const MatrixSource& source, Precision precision = Precision::kNative
 }
 
 TEST(Packer, KeepsEveryTypeAsItIsAndItsValues) {
-  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ4_0, DType::kQ5_1, DType::kQ8_0, DType::kQ3_K,
-                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS}) {
+  for (const DType dtype :
+       {DType::kF32, DType::kBF16, DType::kF16, DType::kQ4_0, DType::kQ5_1, DType::kQ8_0, DType::kQ3_K,
+        DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS}) {
     const Stored s = Store(dtype, 37, 512, 1);
     const Packed p = Pack(MatrixSource::Whole(s.view));
     EXPECT_EQ(p.matrix.dtype, dtype);
@@ -94,7 +100,8 @@ TEST(Packer, TakesSomeRows) {
   EXPECT_EQ(Unpack(p.matrix), std::vector<float>(s.values.begin() + 21 * 64, s.values.begin() + 40 * 64));
 }
 
-// Rows [first, first + cols) of the view, transposed; quantised blocks do not survive that, F16 holds 8 bits or fewer.
+// Rows [first, first + cols) of the view, transposed; quantised blocks do not survive that, F16 holds 8 bits
+// or fewer.
 TEST(Packer, TransposesSomeRows) {
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kQ8_0}) {
     const Stored s = Store(dtype, 80, 64, 4);
@@ -104,7 +111,8 @@ TEST(Packer, TransposesSomeRows) {
     for (int64_t r = 0; r < 64; ++r)
       for (int64_t c = 0; c < 64; ++c) {
         const float expected = s.values[(7 + c) * 64 + r];
-        ASSERT_NEAR(values[r * 64 + c], expected, dtype == DType::kQ8_0 ? std::abs(expected) / 1024 : 0) << r << ' ' << c;
+        ASSERT_NEAR(values[r * 64 + c], expected, dtype == DType::kQ8_0 ? std::abs(expected) / 1024 : 0)
+            << r << ' ' << c;
       }
   }
 }
@@ -125,8 +133,14 @@ TEST(Packer, MultipliesFp8ByTheScaleOfItsBlock) {
   std::mt19937 random(6);
   for (std::byte& b : s.bytes) b = static_cast<std::byte>(random() % 126);
   const std::vector<float> scales = {0.5f, 2, 4, 8};  // [2][2]
-  s.view = {.name = "w", .dtype = DType::kF8E4M3, .rows = 130, .cols = 200, .data = s.bytes.data() + 1, .row_stride = 200,
-            .block_scale = scales.data(), .scale_stride = 2};
+  s.view = {.name = "w",
+            .dtype = DType::kF8E4M3,
+            .rows = 130,
+            .cols = 200,
+            .data = s.bytes.data() + 1,
+            .row_stride = 200,
+            .block_scale = scales.data(),
+            .scale_stride = 2};
   std::vector<float> expected(130 * 200), row(200);
   for (int64_t r = 0; r < 130; ++r) {
     kernels::DecodeRow(DType::kF8E4M3, s.view.Row(r), 200, expected.data() + r * 200);
@@ -142,12 +156,14 @@ TEST(Packer, MultipliesFp8ByTheScaleOfItsBlock) {
 }
 
 TEST(Packer, AnExpertIsContiguousAndAligned) {
-  const Stored gate = Store(DType::kQ4_0, 40, 64, 7), up = Store(DType::kQ4_0, 40, 64, 8), down = Store(DType::kQ8_0, 64, 64, 9);
+  const Stored gate = Store(DType::kQ4_0, 40, 64, 7), up = Store(DType::kQ4_0, 40, 64, 8),
+               down = Store(DType::kQ8_0, 64, 64, 9);
   const MatrixSource gate_source = MatrixSource::Whole(gate.view);
   PackedMatrix first, g, u, d;
   Packer packer;
   packer.Matrix(MatrixSource::Whole(gate.view), Precision::kNative, &first);
-  packer.Expert(&gate_source, MatrixSource::Whole(up.view), MatrixSource::Whole(down.view), Precision::kNative, &g, &u, &d);
+  packer.Expert(&gate_source, MatrixSource::Whole(up.view), MatrixSource::Whole(down.view),
+                Precision::kNative, &g, &u, &d);
   ThreadTeam team(1);
   const auto arena = packer.Pack(team, {});
   ASSERT_TRUE(arena);
@@ -183,7 +199,8 @@ TEST(Packer, ReportsProgressToTheEnd) {
 
 TEST(Packer, VectorsAndEmptyMatrices) {
   const Stored v = Store(DType::kBF16, 1, 33, 11);
-  WeightView none{.name = "none", .dtype = DType::kF32, .rows = 0, .cols = 8, .data = v.view.data, .row_stride = 32};
+  WeightView none{
+      .name = "none", .dtype = DType::kF32, .rows = 0, .cols = 8, .data = v.view.data, .row_stride = 32};
   WeightView flat{.name = "flat", .dtype = DType::kF32, .rows = 3, .cols = 0, .data = v.view.data};
   const float* values = nullptr;
   PackedMatrix empty, narrow;

@@ -51,8 +51,9 @@ TEST_F(PlanTest, StepsStandInTheOrderOfTheModel) {
   EXPECT_EQ(plan.steps.front().name, "embed");
   EXPECT_EQ(plan.steps[plan.steps.size() - 2].name, "final_norm");
   EXPECT_EQ(plan.steps.back().name, "head");
-  EXPECT_EQ(Names(plan, "L1."), (std::vector<std::string>{"attn.norm", "attn.qkv", "attn.rope", "attn.attend", "attn.o",
-                                                         "moe.norm", "moe.router", "moe.route", "moe.gate_up", "moe.down"}));
+  EXPECT_EQ(Names(plan, "L1."),
+            (std::vector<std::string>{"attn.norm", "attn.qkv", "attn.rope", "attn.attend", "attn.o",
+                                      "moe.norm", "moe.router", "moe.route", "moe.gate_up", "moe.down"}));
   std::set<std::string> names;
   for (const Step& step : plan.steps) EXPECT_TRUE(names.insert(step.name).second) << step.name;
 }
@@ -84,9 +85,10 @@ TEST_F(PlanTest, LatentAttentionKeepsOneRowPerToken) {
   EXPECT_EQ(plan.kv_layers[0].v_dim, 0);
   EXPECT_EQ(Width(plan, Buffer::kQueryLow), 24);
   EXPECT_EQ(Width(plan, Buffer::kLatentRow), 28);
-  EXPECT_EQ(Names(plan, "L0."),
-            (std::vector<std::string>{"attn.norm", "attn.qkv_a", "attn.q_norm", "attn.q_b", "attn.rope", "attn.k_b",
-                                      "attn.attend", "attn.v_b", "attn.o", "ffn.norm", "ffn.gate_up", "ffn.down"}));
+  EXPECT_EQ(
+      Names(plan, "L0."),
+      (std::vector<std::string>{"attn.norm", "attn.qkv_a", "attn.q_norm", "attn.q_b", "attn.rope", "attn.k_b",
+                                "attn.attend", "attn.v_b", "attn.o", "ffn.norm", "ffn.gate_up", "ffn.down"}));
 }
 
 TEST_F(PlanTest, QuantisedWeightsReadQuantisedRowsAndExactModeNone) {
@@ -113,7 +115,8 @@ TEST_F(PlanTest, EverySliceOfTheModelIsReadOnce) {
           const FfnWeights& w = (*gate_up->experts)[e];
           bytes += w.gate.bytes() + w.up.bytes() + w.down.bytes();
         }
-        if (const FfnWeights* shared = gate_up->shared) bytes += shared->gate.bytes() + shared->up.bytes() + shared->down.bytes();
+        if (const FfnWeights* shared = gate_up->shared)
+          bytes += shared->gate.bytes() + shared->up.bytes() + shared->down.bytes();
       }
     }
     // What remains is vectors and alignment.
@@ -151,26 +154,31 @@ TEST_F(PlanTest, RoutersThatAreNotNumbersAreRefused) {
 // One table of frequency divisors, but a head size for each layer: the second would read past the table.
 TEST_F(PlanTest, HeadsOfDifferentSizesCannotShareRopeFactors) {
   formats::Checkpoint checkpoint = OpenGolden("gguf_llama_dense_q4km");
-  for (const char* key : {"llama.attention.key_length", "llama.attention.value_length", "llama.rope.dimension_count"})
+  for (const char* key :
+       {"llama.attention.key_length", "llama.attention.value_length", "llama.rope.dimension_count"})
     RemoveGgufKey(checkpoint, key);
   SetGgufKey(checkpoint, "llama.attention.head_count", formats::GgufArray(std::vector<uint64_t>{4, 2}));
   SetGgufKey(checkpoint, "llama.attention.head_count_kv", formats::GgufArray(std::vector<uint64_t>{2, 1}));
   const auto model = Load(checkpoint);
   ASSERT_FALSE(model);
-  EXPECT_NE(model.error().message.find("rope_freqs.weight divides 32 frequencies, but layer 1 rotates 64"), std::string::npos)
+  EXPECT_NE(model.error().message.find("rope_freqs.weight divides 32 frequencies, but layer 1 rotates 64"),
+            std::string::npos)
       << model.error().message;
 }
 
 // Safetensors promise no alignment: the same model, one byte further, packs to the same bits.
 TEST_F(PlanTest, FilesMayBeMisaligned) {
-  for (const char* folder : {"mixtral", "mixtral_bf16", "deepseek_v3_fp8", "gguf_deepseek3_q", "gguf_olmoe_iq4xs"}) {
+  for (const char* folder :
+       {"mixtral", "mixtral_bf16", "deepseek_v3_fp8", "gguf_deepseek3_q", "gguf_olmoe_iq4xs"}) {
     formats::Checkpoint checkpoint = OpenGolden(folder);
     const auto straight = Load(checkpoint);
     Misalign(checkpoint);
     const auto shifted = Load(checkpoint);
     ASSERT_TRUE(straight && shifted) << folder;
     ASSERT_EQ((*straight)->weight_bytes(), (*shifted)->weight_bytes());
-    EXPECT_EQ(std::memcmp((*straight)->arena.data(), (*shifted)->arena.data(), (*straight)->weight_bytes()), 0) << folder;
+    EXPECT_EQ(std::memcmp((*straight)->arena.data(), (*shifted)->arena.data(), (*straight)->weight_bytes()),
+              0)
+        << folder;
   }
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan, Buffers buffers,
-             kv::Pool pool)
+  CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan,
+             Buffers buffers, kv::Pool pool)
       : options_(options),
         vocab_(model.desc.vocab),
         team_(team),
@@ -71,11 +71,12 @@ class CpuBackend final : public Backend {
     std::atomic<int64_t> next{0}, done{0}, tiles{0};
   };
 
-  // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it, and that
-  // worker opens the next: nobody waits for a worker that holds no tile.
+  // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it,
+  // and that worker opens the next: nobody waits for a worker that holds no tile.
   void RunSteps(Worker& worker) {
     const uint32_t end = static_cast<uint32_t>(plan_.steps.size());
-    for (uint32_t s = open_.load(std::memory_order_acquire); s < end; s = open_.load(std::memory_order_acquire)) {
+    for (uint32_t s = open_.load(std::memory_order_acquire); s < end;
+         s = open_.load(std::memory_order_acquire)) {
       Progress& p = progress_[s];
       const int64_t tiles = p.tiles.load(std::memory_order_relaxed);
       const int64_t ran = RunTiles(plan_.steps[s], p.next, tiles, worker);
@@ -109,12 +110,15 @@ class CpuBackend final : public Backend {
 
   Status Check(const Batch& batch) const {
     if (static_cast<int64_t>(batch.tokens.size()) > options_.max_tokens)
-      return Fail(ErrorCode::kInternal, fmt::format("a batch of {} tokens exceeds {}", batch.tokens.size(), options_.max_tokens));
+      return Fail(ErrorCode::kInternal,
+                  fmt::format("a batch of {} tokens exceeds {}", batch.tokens.size(), options_.max_tokens));
     for (const BatchToken& token : batch.tokens) {
       if (token.id < 0 || token.id >= vocab_)
-        return Fail(ErrorCode::kUsage, fmt::format("token id {} is outside the vocabulary of {}", token.id, vocab_));
+        return Fail(ErrorCode::kUsage,
+                    fmt::format("token id {} is outside the vocabulary of {}", token.id, vocab_));
       if (token.sequence < 0 || static_cast<size_t>(token.sequence) >= batch.sequences.size())
-        return Fail(ErrorCode::kInternal, fmt::format("a batch has {} sequences, none is number {}", batch.sequences.size(), token.sequence));
+        return Fail(ErrorCode::kInternal, fmt::format("a batch has {} sequences, none is number {}",
+                                                      batch.sequences.size(), token.sequence));
       if (token.position < 0 || token.position >= batch.sequences[token.sequence]->capacity())
         return Fail(ErrorCode::kInternal, fmt::format("position {} has no KV block", token.position));
     }
@@ -153,7 +157,8 @@ class CpuBackend final : public Backend {
 kernels::KvType KvTypeFor(const model::Plan& plan) {
   const auto acts = plan.acts[static_cast<int>(model::Buffer::kAttended)];
   for (const model::Step& step : plan.steps)
-    if (const auto* o = std::get_if<model::ResidualStep>(&step.op); o != nullptr && o->matrix->dtype != DType::kF32)
+    if (const auto* o = std::get_if<model::ResidualStep>(&step.op);
+        o != nullptr && o->matrix->dtype != DType::kF32)
       return kernels::KvType::kF16;
   return acts == model::Bit(kernels::ActType::kF32) ? kernels::KvType::kF32 : kernels::KvType::kF16;
 }
@@ -161,15 +166,20 @@ kernels::KvType KvTypeFor(const model::Plan& plan) {
 }  // namespace
 }  // namespace cpu
 
-Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options) {
+Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, ThreadTeam& team,
+                                                  const CpuOptions& options) {
   if (options.max_tokens < 1)
-    return Fail(ErrorCode::kUsage, fmt::format("batches of {} tokens cannot be computed", options.max_tokens), "allow at least 1");
+    return Fail(ErrorCode::kUsage, fmt::format("batches of {} tokens cannot be computed", options.max_tokens),
+                "allow at least 1");
   model::Plan plan = model::Compile(model);
   SLUICE_TRY(cpu::Buffers buffers, cpu::Buffers::Create(plan, options.max_tokens));
   // Without overflow for any context; the pool refuses less than one block.
-  const int64_t blocks = options.context / kernels::kPageTokens + (options.context % kernels::kPageTokens > 0);
-  SLUICE_TRY(kv::Pool pool, kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
-  return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers), std::move(pool));
+  const int64_t blocks =
+      options.context / kernels::kPageTokens + (options.context % kernels::kPageTokens > 0);
+  SLUICE_TRY(kv::Pool pool,
+             kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
+  return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers),
+                                           std::move(pool));
 }
 
 }  // namespace sluice::backend

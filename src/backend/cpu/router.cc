@@ -8,7 +8,8 @@ namespace sluice::backend::cpu {
 namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
-constexpr float kExcluded = std::numeric_limits<float>::quiet_NaN();  // after everything, even a bias of -infinity
+constexpr float kExcluded =
+    std::numeric_limits<float>::quiet_NaN();  // after everything, even a bias of -infinity
 
 // Whether value a of the list goes before b: the larger first, the lower index of equals, NaN last.
 bool Before(const float* values, int a, int b) {
