@@ -54,7 +54,8 @@ Status AnswerJsonLines(const std::function<Result<Json>(const Json& line)>& answ
       error.message = fmt::format("standard input: line {}: {}", number, error.message);
       return Fail(std::move(error));
     }
-    Print(reply->dump(-1, ' ', false, Json::error_handler_t::replace));
+    // In ASCII: some readers take U+2028 and its like for the end of a line.
+    Print(reply->dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace));
     Print("\n");
     SLUICE_CHECK_OK(FlushOutput());  // whoever waits for this answer before asking again gets it
   }

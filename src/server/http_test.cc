@@ -41,7 +41,7 @@ TEST_F(ServerTest, MalformedHeadsAreRefused) {
   EXPECT_EQ(Raw("GET /health HTTP/1.1\nHost: localhost\n\n").status, 400);  // bare LF
   EXPECT_EQ(Raw(start + "X-A: b\r\n folded\r\n\r\n").status, 400);          // obs-fold
   EXPECT_EQ(Raw(start + "Bad Name: b\r\n\r\n").status, 400);
-  EXPECT_EQ(Raw(start + std::string("X: a\0b\r\n\r\n", 12)).status, 400);
+  EXPECT_EQ(Raw(start + std::string("X: a\0b\r\n\r\n", 10)).status, 400);
   EXPECT_EQ(Raw(start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}").status, 400);
   EXPECT_EQ(Raw(start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").status, 400);
   EXPECT_EQ(Raw(start + "Transfer-Encoding: gzip, chunked\r\n\r\n").status, 400);

@@ -143,6 +143,7 @@ TEST(BadSentencePiece, IsRefused) {
   refused("\x0A\x03\x0A\x01\x61"s, "no piece is the unknown one");
   refused(unk + unk, "stands twice");
   refused(unk + "\x0A\x02\x0A\x00"s, "is empty");
+  refused(unk + "\x0A\x03\x0A\x01\xE6"s, "is not valid UTF-8");
   refused(unk + "\x0A\x08\x0A\x01\x61\x15\x00\x00\xC0\x7F"s, "not a number");
   refused(unk + "\x0A\x0A\x0A\x06<0xZZ>\x18\x06"s, "like <0x0A>");
   refused(unk + "\x12\x02\x18\x09"s, "model type 9");

@@ -18,6 +18,7 @@ Status AddPiece(const Spec& spec, size_t index, PipelineParts& parts) {
                 fmt::format("piece {} (\"{}\") {}", index, formats::Printable(piece.text), what));
   };
   if (piece.text.empty()) return wrong("is empty");
+  if (!IsValidUtf8(piece.text)) return wrong("is not valid UTF-8");
   if (std::isnan(piece.score)) return wrong("has a score that is not a number");
   SLUICE_CHECK_OK(parts.vocabulary.Add(piece.text, static_cast<int64_t>(index)));
   const auto id = static_cast<TokenId>(index);
@@ -112,9 +113,10 @@ Result<PipelineParts> BuildSentencePiece(const Spec& spec) {
   }
   parts.normalizers.emplace_back(std::move(normalizer));
   SLUICE_TRY(parts.model, MakeModel(spec, parts.vocabulary, std::move(rules)));
-  parts.decoder.emplace_back(SentencePieceDecoder{.strip_dummy_prefix = spec.add_dummy_prefix,
-                                                  .strip_all_leading = spec.remove_extra_whitespaces,
-                                                  .unk_surface = spec.unk_surface});
+  parts.decoder.emplace_back(
+      SentencePieceDecoder{.strip_dummy_prefix = spec.add_dummy_prefix,
+                           .strip_all_leading = spec.remove_extra_whitespaces,
+                           .unk_surface = ReplaceInvalidUtf8(spec.unk_surface, Replacing::kPerByte)});
   parts.bos = spec.bos;
   parts.eos = spec.eos;
   if (spec.add_bos && spec.bos != kNoToken) parts.before.push_back(spec.bos);
