@@ -82,8 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "hidden_act is \"relu2\", which is not supported"},
         WrongJson{"rope_type", "llama_yarn", "/rope_scaling/type", "dynamic",
                   "rope_scaling.type is \"dynamic\""},
-        WrongJson{"rope_rope_type", "llama_rope3", "/rope_scaling/rope_type", "longrope",
-                  "rope_type is \"longrope\""},
+        WrongJson{"rope_rope_type", "llama_rope3", "/rope_scaling/rope_type", "ntk",
+                  "rope_type is \"ntk\""},
         WrongJson{"rope_untyped", "llama_linear", "/rope_scaling/type", nullptr, "rope_scaling.type is \"\""},
         WrongJson{"rope_factor", "llama_linear", "/rope_scaling/factor", 0, "rope_scaling.factor is 0"},
         WrongJson{"rope_order", "llama_rope3", "/rope_scaling/high_freq_factor", 0.5,
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
                   json::array({64, 64}), "weight_block_size is not [128, 128]"},
         WrongJson{"nearest", "mixtral", "/model_type", "mixtrall", "did you mean mixtral"},
         WrongJson{"strange", "mixtral", "/model_type", "zzzzzzzzzzzzzzzz",
-                  "supported are deepseek_v2, deepseek_v3"},
+                  "supported are arctic, dbrx, deepseek_v2, deepseek_v3"},
         WrongJson{"no_type", "mixtral", "/model_type", nullptr, "model_type is missing"}),
     [](const auto& info) { return info.param.name; });
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "kernels/blocks.h"
+#include "model/view_rows.h"
 
 namespace sluice::model {
 namespace {

@@ -99,7 +99,7 @@ Rope ReadRope(const Config& config, const RopeOptions& options) {
     rope.scaling = ReadLlama3(config);
   } else if (type == "yarn") {
     rope.scaling = ReadYarn(config);
-  } else if (type == "longrope" || type == "su") {
+  } else if ((type == "longrope" || type == "su") && !config.from_gguf()) {
     rope.scaling = ReadLongRope(config, options.dims);
   } else if (type == "dynamic" && config.Has("rope_scaling.alpha")) {
     rope.theta = GrownTheta(config, rope.theta, options.dims);
