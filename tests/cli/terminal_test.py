@@ -43,7 +43,9 @@ class Terminal:
 def first_visit(program, state):
     terminal = Terminal(program, state)
     terminal.wait_for(b"> ")
-    terminal.type(b"not this\x03/hlep\x02\x02\x02\x04\x06l\r")  # Ctrl-C clears, Ctrl-B and Ctrl-F move, Ctrl-D deletes
+    terminal.type(b"not this\x03")  # Ctrl-C clears
+    terminal.wait_for(b"> ")
+    terminal.type(b"/hlep\x02\x02\x02\x04\x06l\r")  # Ctrl-B and Ctrl-F move, Ctrl-D deletes
     terminal.wait_for(b"forget what was said")
     terminal.wait_for(b"> ")
     terminal.type(b"Once upon a time\r")
@@ -62,7 +64,9 @@ def second_visit(program, state):
     terminal.wait_for(b"> ")
     terminal.type(b"\x10\x10")  # up to the line before the last
     terminal.wait_for(b"Once upon a time")
-    terminal.type(b"\x03/reset\r")
+    terminal.type(b"\x03")
+    terminal.wait_for(b"> ")
+    terminal.type(b"/reset\r")
     terminal.wait_for(b"> ")
     terminal.type(b"/nonsense\r")
     terminal.wait_for(b"there is no command /nonsense")
