@@ -32,7 +32,7 @@ Choice Select(const Router& router, std::vector<float> logits, const std::vector
   // Exactly the room that is promised: the address sanitizer watches the ends.
   std::vector<float> scratch(2 * router.experts);
   SelectExperts(router, kernels::TableFor(kernels::Isa::kScalar), bias.empty() ? nullptr : bias.data(),
-                logits.data(), scratch.data(), choice.experts.data(), choice.weights.data());
+                nullptr, logits.data(), scratch.data(), choice.experts.data(), choice.weights.data());
   return choice;
 }
 
