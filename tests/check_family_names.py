@@ -15,7 +15,7 @@ LEFT_OUT = (FAMILIES, ROOT / "src" / "tokenizer", ROOT / "src" / "chat", ROOT / 
             ROOT / "src" / "cli" / "embedded_model.h")
 # Names of things that are no family: a way to scale rotary frequencies.
 ALLOWED = re.compile(r"\bllama3\w*|\w*llama3(scaling|_scaling)\w*", re.I)
-NAME_LISTS = re.compile(r"constexpr std::string_view k\w+\[\] = \{([^}]*)\}")
+NAME_LISTS = re.compile(r"constexpr std::string_view k(?!\w*Skip)\w+\[\] = \{([^}]*)\}")
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|("(?:\\.|[^"\\\n])*")', re.S)
 
 
