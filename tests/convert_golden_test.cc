@@ -36,10 +36,22 @@ class ConvertGolden : public testing::TestWithParam<std::string> {
   fs::path folder_;
 };
 
+// Families that GGUF has no architecture for, or whose settings its metadata or the converter cannot express.
+constexpr std::string_view kRefused[] = {
+    "arctic",     "arctic_freq2", "ernie4_5_moe",     "flex_olmo", "gemma2",          "gemma3",
+    "gemma4_moe", "granitemoe",   "granitemoeshared", "grok1",     "grok1_keyfan",    "hunyuan_v1_moe",
+    "llama4",     "llama4_text",  "minimax_m2",       "phimoe",    "phimoe_longrope",
+};
+
 TEST_P(ConvertGolden, KeepsTheAnswers) {
   const std::string output = folder_ / "out.gguf";
   const auto converted =
       convert::ConvertToGguf({.input = folder_, .output = output, .types = "F32", .threads = 2});
+  if (std::ranges::find(kRefused, GetParam()) != std::end(kRefused)) {
+    ASSERT_FALSE(converted);
+    EXPECT_FALSE(fs::exists(output));
+    return;
+  }
   ASSERT_TRUE(converted) << converted.error().message;
   EXPECT_EQ(converted->bytes, fs::file_size(output));
 
