@@ -279,7 +279,9 @@ TEST_F(EngineTest, ManyThreadsSubmitAndCancel) {
         const std::vector<int32_t> ids = answer.ids();
         ASSERT_LE(ids.size(), alone[i].size());
         EXPECT_TRUE(std::equal(ids.begin(), ids.end(), alone[i].begin()));
-        if ((i + t) % 3 != 0) EXPECT_EQ(answer.finish, Finish::kLength);
+        if ((i + t) % 3 != 0) {
+          EXPECT_EQ(answer.finish, Finish::kLength);
+        }
       }
     });
   for (std::thread& thread : threads) thread.join();
