@@ -68,7 +68,9 @@ TEST_F(ToGguf, ReadsSentencePiece) {
   EXPECT_EQ(ReadSentencePiece(File("unigram.model", unigram)).error().code, ErrorCode::kBadFile);
   for (size_t cut = 1; cut < good.size(); ++cut) {
     const auto truncated = ReadSentencePiece(File("cut.model", good.substr(0, cut)));
-    if (truncated) EXPECT_LE(truncated->tokens.size(), 2u);
+    if (truncated) {
+      EXPECT_LE(truncated->tokens.size(), 2u);
+    }
   }
 }
 

@@ -1,0 +1,1 @@
+// Compiled to make the precompiled header.
