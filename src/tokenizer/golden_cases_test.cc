@@ -202,7 +202,7 @@ TokenizerResult LoadForGolden(const fs::path& path, const json& golden, const fs
     if (made) return LoadWithSpec(file, golden);
     return LoadTokenizer(file.string(), {.pre = stem});
   }
-  if (vocab.ends_with(".model") && (made || vocab.find("tok_sentencepiece") != std::string::npos)) {
+  if (vocab.ends_with(".model") && made) {
     SLUICE_TRY(const MappedFile model, MappedFile::Open(file.string()));
     return Finish(LoadSentencePiece(model, {.add_bos = true, .add_eos = true}));
   }

@@ -105,7 +105,7 @@ Result<PipelineParts> LoadSentencePiece(const MappedFile& file, const SentencePi
   spec.bos = FindControl(spec, names.bos);
   spec.eos = FindControl(spec, names.eos);
   spec.add_bos = options.add_bos;
-  spec.add_eos = options.add_eos;
+  spec.add_eos = options.add_eos.value_or(spec.kind == Spec::kUnigram);
   auto parts = BuildSentencePiece(spec);
   if (!parts)
     return Fail(ErrorCode::kBadFile, fmt::format("{}: {}", file.path(), parts.error().message),

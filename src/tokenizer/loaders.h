@@ -19,8 +19,10 @@ namespace sluice::tokenizer {
 Result<PipelineParts> LoadTokenizerJson(const MappedFile& file);
 
 struct SentencePieceOptions {
-  bool add_bos = true;  // where the model has such a piece
-  bool add_eos = false;
+  // Where the model has such pieces. A file does not say; unless told, BOS, and EOS for Unigram models: these
+  // serve encoders (T5, XLM-RoBERTa), the others decoders (Llama, Mistral).
+  bool add_bos = true;
+  std::optional<bool> add_eos;
 };
 // A SentencePiece .model: unigram, bpe, char or word.
 Result<PipelineParts> LoadSentencePiece(const MappedFile& file, const SentencePieceOptions& options = {});
