@@ -78,7 +78,29 @@ class Runner {
   kv::PageTable pages_;
 };
 
-// The largest tolerable error, by what the weights are.
+// Of the matrix products of the layers.
+double FewestBitsPerWeight(const model::Plan& plan) {
+  double fewest = 32;
+  const auto see = [&](const model::PackedMatrix& m) {
+    if (!m) return;
+    const DTypeInfo& type = Info(m.dtype);
+    fewest = std::min(fewest, 8.0 * type.block_bytes / type.block_size);
+  };
+  const auto see_ffn = [&](const std::vector<model::FfnWeights>* experts, const model::FfnWeights* shared) {
+    for (const model::FfnWeights* ffn : {experts != nullptr ? experts->data() : nullptr, shared})
+      if (ffn != nullptr) see(ffn->up), see(ffn->down);
+  };
+  for (const model::Step& step : plan.steps) {
+    if (const auto* s = std::get_if<model::ResidualStep>(&step.op)) see(*s->matrix);
+    if (const auto* s = std::get_if<model::DownStep>(&step.op)) see_ffn(s->experts, s->shared);
+    if (const auto* s = std::get_if<model::ProjectStep>(&step.op))
+      for (const auto& part : s->parts) see(*part.matrix);
+  }
+  return fewest;
+}
+
+// The largest tolerable error, by what the weights are. A reference that states no error of its own is taken
+// to be of the model before it was quantised: each bit less than eight doubles the error.
 void SetTolerance(const model::Model& model, const model::Plan& plan, const Reference& r, double asked,
                   VerifyReport* report) {
   model::ActSet acts = 0;
@@ -100,8 +122,10 @@ void SetTolerance(const model::Model& model, const model::Plan& plan, const Refe
         1.5 * (by256 ? std::max(r.int8_error[0], r.int8_error[2]) : r.int8_error[0]) / r.largest;
     report->tolerance_basis = "1.5 x the reference's int8_activation_error";
   } else {
-    report->tolerance = 2e-2;
-    report->tolerance_basis = by32 || by256 ? "8-bit activations" : "16-bit weights";
+    const double bits = FewestBitsPerWeight(plan);
+    report->tolerance = 2e-2 * std::exp2(std::max(0.0, 8 - bits));
+    report->tolerance_basis =
+        by32 || by256 ? fmt::format("weights of {:.2g} bits, 8-bit activations", bits) : "16-bit weights";
   }
 }
 

@@ -11,6 +11,10 @@ expect_text out '"exact": true'
 expect_text out '"isa": "scalar"'
 expect_text out '"tolerance": 0.0001'
 
+# The shipped model against the logits of its weights before they were quantised.
+expect 0 "$sluice" verify "$root/models/tiny-mixtral.gguf" --reference "$golden/tiny-mixtral/golden.safetensors" --threads 1
+expect_text out "24 of 24 tokens"
+
 # 8-bit activations do not give the reference's logits to six digits.
 expect 1 "$sluice" verify "$golden/gguf_olmoe_q4km" --reference "$golden/gguf_olmoe_q4km/golden.safetensors" --tolerance 1e-6 --threads 1
 expect_text out "DIFFERS"
