@@ -2,6 +2,7 @@
 // The vectors come first: everything below is written in them.
 #include "kernels/attention_kernels.h"
 #include "kernels/attention_latent_kernels.h"
+#include "kernels/delta_kernels.h"
 #include "kernels/elementwise_kernels.h"
 #include "kernels/tiers.h"
 
@@ -10,6 +11,7 @@ namespace sluice::kernels {
 void FillElementwiseAvx2(Table& table) {
   FillElementwise(table);
   FillAttention(table);
+  FillDelta(table);
 }
 
 }  // namespace sluice::kernels

@@ -51,6 +51,16 @@ struct AttendLatentArgs {
 };
 int64_t AttendLatentScratch(int heads, int k_dim, int v_dim);
 
+// The gated delta rule of one head, token by token (delta_kernels.h): the state passes all tokens in order.
+struct DeltaArgs {
+  float* state = nullptr;  // [k_dim][v_dim]
+  int k_dim = 0, v_dim = 0;
+  int64_t tokens = 0;
+  const float *const *q = nullptr, *const *k = nullptr, *const *v = nullptr;  // [tokens]: rows of k_dim, k_dim, v_dim
+  const float *decay = nullptr, *beta = nullptr;                              // [tokens]
+  float* const* out = nullptr;                                                // [tokens]: rows of v_dim
+};
+
 // Elementwise kernels and attention: X(name, return type, parameters).
 #define SLUICE_KERNELS(X)                                                                                      \
   /* 8-bit activation rows; round to nearest, ties to even; an all-zero block has scale 0. */                  \
@@ -74,6 +84,10 @@ int64_t AttendLatentScratch(int heads, int k_dim, int v_dim);
   /* Rotates `pairs` pairs of x in place: (2i, 2i+1) if interleaved, else (i, i + pairs). cos, sin: [pairs]. */ \
   X(rope, void, (float* x, const float* cos, const float* sin, int64_t pairs, bool interleaved))               \
   X(f32_to_f16, void, (const float* x, int64_t n, uint16_t* y)) /* saturates to the largest finite value */    \
+  X(delta_rule, void, (const DeltaArgs& args))                                                                 \
+  /* y = silu(sum of weight[tap] * x[tap]) element by element; y may be one of x. weight: rows weight_stride apart. */ \
+  X(conv_silu, void,                                                                                           \
+    (const float* const* x, const float* weight, int64_t weight_stride, int taps, int64_t n, float* y))        \
   X(attend_f32, void, (const AttendArgs& args))                                                                \
   X(attend_f16, void, (const AttendArgs& args))                                                                \
   X(attend_latent_f32, void, (const AttendLatentArgs& args))                                                   \

@@ -14,6 +14,7 @@ namespace {
 // Register blocking of attention: heads and vectors at once (attention_kernels.h).
 constexpr int kScoreHeads = 4, kScoreVecs = 1, kValueHeads = 4, kValueVecs = 1;
 constexpr int kLatentKeys = 4, kLatentHeadVecs = 1;
+constexpr int kDeltaVecs = 4;  // columns of a state at once (delta_kernels.h)
 
 struct F32x16 {
   __m256 lo, hi;

@@ -17,6 +17,7 @@ namespace {
 // Register blocking of attention: heads and vectors at once (attention_kernels.h).
 constexpr int kScoreHeads = 8, kScoreVecs = 2, kValueHeads = 4, kValueVecs = 4;
 constexpr int kLatentKeys = 8, kLatentHeadVecs = 2;
+constexpr int kDeltaVecs = 8;  // columns of a state at once (delta_kernels.h)
 
 struct F32x16 {
   __m512 v;

@@ -12,6 +12,7 @@ namespace {
 // Register blocking of attention: heads and vectors at once (attention_kernels.h).
 constexpr int kScoreHeads = 1, kScoreVecs = 1, kValueHeads = 1, kValueVecs = 1;
 constexpr int kLatentKeys = 1, kLatentHeadVecs = 1;
+constexpr int kDeltaVecs = 1;  // columns of a state at once (delta_kernels.h)
 
 struct F32x16 {
   float v[16];
