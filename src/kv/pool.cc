@@ -42,6 +42,13 @@ Status Pool::Grow(PageTable* table, int64_t length) {
                 fmt::format("the KV cache has {} of {} blocks free and {} are needed", free_blocks(), blocks_,
                             needed),
                 "wait for running requests, or raise the context (--ctx)");
+  if (!states_.empty() && table->state == StatePool::kNone) {
+    if (states_.free_slots() == 0)
+      return Fail(ErrorCode::kTryLater,
+                  fmt::format("all {} states of {} bytes are in use", states_.slots(), states_.slot_bytes()),
+                  "wait for running requests, or raise the KV cache (--kv-tokens)");
+    table->state = states_.Take();
+  }
   for (int64_t i = 0; i < needed; ++i) {
     table->blocks.push_back(free_.back());
     free_.pop_back();
@@ -51,6 +58,7 @@ Status Pool::Grow(PageTable* table, int64_t length) {
 
 void Pool::Release(PageTable* table) {
   free_.insert(free_.end(), table->blocks.rbegin(), table->blocks.rend());
+  if (table->state != StatePool::kNone) states_.Release(table->state);
   *table = {};
 }
 

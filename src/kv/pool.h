@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/result.h"
 #include "kernels/table.h"
+#include "kv/state_pool.h"
 
 namespace sluice::kv {
 
@@ -17,11 +19,12 @@ struct LayerShape {
   int k_dim = 0, v_dim = 0;
 };
 
-// A sequence's blocks, in order of position. Blocks belong to the pool.
+// A sequence's blocks, in order of position, and its slot. Both belong to the pool.
 struct PageTable {
   std::vector<int32_t> blocks;
-  int64_t length = 0;   // positions stored
-  int64_t longest = 0;  // positions that the whole request may reach, known from its start
+  int64_t length = 0;                // positions stored
+  int64_t longest = 0;               // positions that the whole request may reach, known from its start
+  int32_t state = StatePool::kNone;  // its slot, where the model keeps states
 
   int64_t capacity() const { return static_cast<int64_t>(blocks.size()) * kernels::kPageTokens; }
 };
@@ -36,7 +39,13 @@ class Pool {
   int64_t blocks() const { return blocks_; }
   int64_t free_blocks() const { return static_cast<int64_t>(free_.size()); }
 
-  // Grows `table` to hold `length` positions. kTryLater if too few blocks are free; then nothing changes.
+  // Every sequence takes a slot of `states` too, from its first block to its release.
+  void KeepStates(StatePool states) { states_ = std::move(states); }
+  StatePool& states() { return states_; }
+  const StatePool& states() const { return states_; }
+
+  // Grows `table` to hold `length` positions. kTryLater if too few blocks are free, or no slot; then nothing
+  // changes.
   Status Grow(PageTable* table, int64_t length);
   void Release(PageTable* table);
 
@@ -56,6 +65,7 @@ class Pool {
   std::vector<Place> places_;
   int64_t block_bytes_ = 0, blocks_ = 0;
   std::vector<int32_t> free_;
+  StatePool states_;
   Arena arena_;
 };
 
