@@ -58,6 +58,7 @@ struct CpuOptions {
   int max_tokens = 512;
   int64_t context = 4096;  // positions that the KV pool holds, over all sequences
   std::optional<kernels::KvType> kv;  // how keys and values are kept; none: F32 for F32 weights, else F16
+  int64_t states = 1;  // sequences at once, where the model keeps states
 };
 
 // `model` and `team` must outlive the backend; one Forward at a time.

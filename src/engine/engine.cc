@@ -16,6 +16,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kDefaultContext = 4096;
+// Of a model that keeps states: memory is touched only by sequences that run.
+constexpr int64_t kFewestStates = 8, kTokensPerState = 1024;
 
 class EngineImpl final : public Engine {
  public:
@@ -267,7 +269,11 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
     resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts;
   SLUICE_TRY(auto backend,
              backend::CreateCpuBackend(*model, team,
-                                       {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, {}}));
+                                       {resolved.isa,
+                                        resolved.max_batch_tokens,
+                                        resolved.kv_tokens,
+                                        {},
+                                        std::max(kFewestStates, resolved.kv_tokens / kTokensPerState)}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

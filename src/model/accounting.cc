@@ -28,6 +28,10 @@ int64_t CachedValues(const Branch& branch) {
   return 0;
 }
 
+// What the rule does to one token: S^T k, the update and S^T q take a multiply-add for each element of the
+// state, and the decay a multiplication.
+double DeltaFlops(const DeltaNet& d) { return 7.0 * static_cast<double>(d.values()) * d.key_dim; }
+
 class Sum {
  public:
   Sum(const Desc& desc, const WeightMap* weights) : desc_(desc), weights_(weights) {}
@@ -35,7 +39,13 @@ class Sum {
   Accounting Run() {
     for (const WeightNeed& need : WeightNeeds(desc_, Form())) Add(need);
     for (const Layer& layer : desc_.decoder.layers) {
-      for (const Branch& branch : layer) sum_.kv_bytes_per_token += CachedValues(branch) * kHalfBytes;
+      for (const Branch& branch : layer) {
+        sum_.kv_bytes_per_token += CachedValues(branch) * kHalfBytes;
+        const auto* delta = std::get_if<DeltaNet>(&branch.op);
+        if (delta == nullptr) continue;
+        sum_.state_bytes += delta->state_floats() * static_cast<int64_t>(sizeof(float));
+        sum_.flops_per_token += DeltaFlops(*delta);
+      }
     }
     return sum_;
   }

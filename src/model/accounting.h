@@ -22,6 +22,7 @@ struct Accounting {
   std::map<DType, int64_t> bytes_by_type;
 
   int64_t kv_bytes_per_token = 0;  // of F16, all layers
+  int64_t state_bytes = 0;         // of F32, that a sequence keeps whatever its length
   double flops_per_token = 0;      // a multiply-add counts two; without attention over the context
 };
 

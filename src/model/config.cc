@@ -41,8 +41,8 @@ constexpr struct {
 void FlattenRope(json& values) {
   const auto rope = values.find("rope_parameters");
   if (rope == values.end() || !rope->is_object()) return;
-  if (!values.contains("rope_theta") && rope->contains("rope_theta"))
-    values["rope_theta"] = (*rope)["rope_theta"];
+  for (const char* key : {"rope_theta", "partial_rotary_factor"})
+    if (!values.contains(key) && rope->contains(key)) values[key] = (*rope)[key];
   if (!values.contains("rope_scaling") && rope->value("rope_type", json("default")) != "default") {
     values["rope_scaling"] = *rope;
   }

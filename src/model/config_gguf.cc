@@ -64,6 +64,11 @@ constexpr Word kWords[] = {
     {"gating_function", "expert_gating_func"},
     {"first_k_dense_replace", "leading_dense_block_count"},
     {"num_nextn_predict_layers", "nextn_predict_layers"},
+    {"linear_conv_kernel_dim", "ssm.conv_kernel"},
+    {"linear_key_head_dim", "ssm.state_size"},
+    {"linear_num_key_heads", "ssm.group_count"},
+    {"linear_num_value_heads", "ssm.time_step_rank"},
+    {"linear_inner_size", "ssm.inner_size"},
 };
 
 json ToJson(const GgufValue& value) {

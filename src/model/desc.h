@@ -97,6 +97,30 @@ struct Mla {
   bool operator==(const Mla&) const = default;
 };
 
+// Linear attention by the gated delta rule (arXiv 2412.06464): a state S [key_dim, value_dim] for each value
+// head instead of a cache. q, k and v pass a convolution over the last `taps` tokens and SiLU; q and k are
+// divided by their lengths; then, token by token,
+//   S = decay * S + beta * k (v - decay * S^T k)^T,  out = S^T q / sqrt(key_dim),
+// with beta = sigmoid(b . x), decay = exp(-rate * softplus(a . x + bias)); out is normalised head by head and
+// multiplied by silu(z x).
+struct DeltaNet {
+  int key_heads = 0, value_heads = 0;  // value head h goes with key head h / (value_heads / key_heads),
+  bool tiled = false;                  // ... or h % key_heads
+  int key_dim = 0, value_dim = 0;      // of a head
+  int taps = 4;
+  bool log_rate = true;  // the file holds the logarithm of the rates, else their negatives
+  float length_eps = 1e-6f, out_norm_eps = 1e-6f;
+  bool operator==(const DeltaNet&) const = default;
+
+  int64_t keys() const { return int64_t{key_heads} * key_dim; }
+  int64_t values() const { return int64_t{value_heads} * value_dim; }
+  int64_t channels() const { return 2 * keys() + values(); }  // of the convolution: q, k, v
+  // Floats that a sequence keeps: the convolution's last inputs [taps - 1, channels], then
+  // [value_heads, key_dim, value_dim].
+  int64_t window_floats() const { return (taps - 1) * channels(); }
+  int64_t state_floats() const { return window_floats() + values() * key_dim; }
+};
+
 struct Ffn {
   int hidden = 0;
   Act act = Act::kSilu;
@@ -149,7 +173,7 @@ struct Parallel {
 struct Branch {
   enum class Src : uint8_t { kStream, kLayerInput } src = Src::kStream;
   Norm pre;
-  std::variant<Gqa, Mla, Ffn, Moe, Parallel> op;
+  std::variant<Gqa, Mla, DeltaNet, Ffn, Moe, Parallel> op;
   std::optional<Norm> post;
   float scale = 1;
   bool operator==(const Branch&) const = default;

@@ -94,6 +94,19 @@ Json ToJson(const Mla& a) {
           {"scale", Short(a.scale)}, {"latent_norm_eps", Short(a.latent_norm_eps)}};
 }
 
+Json ToJson(const DeltaNet& d) {
+  return {{"kind", "linear"},
+          {"key_heads", d.key_heads},
+          {"value_heads", d.value_heads},
+          {"tiled", d.tiled},
+          {"key_dim", d.key_dim},
+          {"value_dim", d.value_dim},
+          {"taps", d.taps},
+          {"length_eps", Short(d.length_eps)},
+          {"out_norm_eps", Short(d.out_norm_eps)},
+          {"state_bytes", d.state_floats() * static_cast<int64_t>(sizeof(float))}};
+}
+
 Json ToJson(const Ffn& f) {
   return {{"kind", "dense"}, {"hidden", f.hidden},      {"activation", Word(f.act)}, {"gated", f.gated},
           {"bias", f.bias},  {"limit", Short(f.limit)}, {"alpha", Short(f.alpha)}};
@@ -150,6 +163,7 @@ Json CostsToJson(const Desc& desc, const WeightMap* weights) {
                 {"active_parameters", sum.active_parameters},
                 {"expert_parameters", sum.expert_parameters},
                 {"kv_bytes_per_token", sum.kv_bytes_per_token},
+                {"state_bytes", sum.state_bytes},
                 {"flops_per_token", sum.flops_per_token},
                 {"attention_flops_per_context_token", AttentionFlops(desc, 1)}};
   if (!weights) return costs;

@@ -70,6 +70,13 @@ std::string Text(const Mla& a) {
                      a.q_rank > 0 ? fmt::format(", queries through {}", a.q_rank) : "", Text(a.rope));
 }
 
+std::string Text(const DeltaNet& d) {
+  return fmt::format(
+      "linear, {} heads of {} for keys, {} of {} for values; {} tokens convolved; a state of {}", d.key_heads,
+      d.key_dim, d.value_heads, d.value_dim, d.taps,
+      Bytes(static_cast<double>(d.state_floats()) * sizeof(float)));
+}
+
 std::string Text(const Ffn& f) {
   return fmt::format("{} wide, {}{}", f.hidden, Word(f.act), f.gated ? " gated" : "");
 }
@@ -94,6 +101,7 @@ std::string Text(const Moe& m) {
 struct PartName {
   const char* operator()(const Gqa&) const { return "  attention"; }
   const char* operator()(const Mla&) const { return "  attention"; }
+  const char* operator()(const DeltaNet&) const { return "  attention"; }
   const char* operator()(const Ffn&) const { return "  feed-forward"; }
   const char* operator()(const Moe&) const { return "  experts"; }
   const char* operator()(const Parallel&) const { return "  side by side"; }
@@ -153,6 +161,9 @@ std::string DescribeText(const Described& described, const WeightMap* weights) {
   if (weights) text += BytesText(sum, *weights);
   text +=
       Row("KV cache", fmt::format("{} per token (F16)", Bytes(static_cast<double>(sum.kv_bytes_per_token))));
+  if (sum.state_bytes > 0)
+    text += Row("state", fmt::format("{} per request (F32), however long it is",
+                                     Bytes(static_cast<double>(sum.state_bytes))));
   text +=
       Row("FLOPs per token", fmt::format("{}, and {} for each token of context",
                                          Count(sum.flops_per_token, 'G'), Count(AttentionFlops(d, 1), 'G')));

@@ -33,6 +33,7 @@ struct Rule {
     kFusedQ,                // the rows of q in a matrix that holds q, k and v
     kFusedK,
     kFusedV,
+    kGrouped,  // this weight's rows of each group, in a matrix that holds several weights group by group
   };
   std::string_view canonical;
   std::string_view pattern;

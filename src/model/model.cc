@@ -121,6 +121,21 @@ class Builder {
     return {};
   }
 
+  Status BuildOp(const DeltaNet&, BranchWeights* out) {
+    auto& w = out->op.emplace<DeltaNetWeights>();
+    SLUICE_CHECK_OK(Matrix("attn.q", &w.q));
+    SLUICE_CHECK_OK(Matrix("attn.k", &w.k));
+    SLUICE_CHECK_OK(Matrix("attn.v", &w.v));
+    SLUICE_CHECK_OK(Matrix("attn.z", &w.z));
+    SLUICE_CHECK_OK(Matrix("attn.beta", &w.beta));
+    SLUICE_CHECK_OK(Matrix("attn.decay", &w.decay));
+    SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
+    SLUICE_CHECK_OK(Vector("attn.conv", &w.conv));
+    SLUICE_CHECK_OK(Vector("attn.rate", &w.rate));
+    SLUICE_CHECK_OK(Vector("attn.rate_bias", &w.rate_bias));
+    return Vector("attn.out_norm", &w.out_norm);
+  }
+
   Status BuildOp(const Ffn& ffn, BranchWeights* out) {
     return BuildFfn("ffn", ffn, WeightMap::kNone, &out->op.emplace<FfnWeights>());
   }

@@ -34,6 +34,15 @@ struct MlaWeights {
   std::vector<PackedMatrix> v_b;  // per head [v_dim, kv_rank]: out of it
 };
 
+struct DeltaNetWeights {
+  PackedMatrix q, k, v, z, o;
+  PackedMatrix beta, decay;          // [value_heads, dim]
+  const float* conv = nullptr;       // [taps][channels], the oldest token's first
+  const float* rate = nullptr;       // [value_heads], as the file has it
+  const float* rate_bias = nullptr;  // [value_heads]
+  const float* out_norm = nullptr;   // [value_dim]
+};
+
 struct FfnWeights {
   PackedMatrix gate, up, down;  // gate is empty where the FFN is not gated
   const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
@@ -54,7 +63,7 @@ struct ParallelWeights {
 };
 struct BranchWeights {
   NormWeights pre, post;
-  std::variant<GqaWeights, MlaWeights, FfnWeights, MoeWeights, ParallelWeights> op;
+  std::variant<GqaWeights, MlaWeights, DeltaNetWeights, FfnWeights, MoeWeights, ParallelWeights> op;
 };
 
 struct ModelOptions {

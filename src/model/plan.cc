@@ -103,6 +103,25 @@ class Compiler {
     AttentionOutput(w.o, nullptr);
   }
 
+  void CompileOp(const DeltaNet& net, const BranchWeights& branch_weights) {
+    prefix_ = "attn";
+    const auto& w = std::get<DeltaNetWeights>(branch_weights.op);
+    std::vector<ProjectStep::Part> parts{
+        {&w.q, nullptr, Buffer::kQuery},        {&w.k, nullptr, Buffer::kKey},
+        {&w.v, nullptr, Buffer::kValue},        {&w.z, nullptr, Buffer::kQueryGate},
+        {&w.beta, nullptr, Buffer::kDeltaBeta}, {&w.decay, nullptr, Buffer::kDeltaDecay}};
+    ActSet acts = 0;
+    for (const ProjectStep::Part& part : parts) acts |= Bit(part.matrix->activations);
+    PreNorm(branch_weights, acts);
+    Project("qkvz", Buffer::kNormed, std::move(parts));
+    plan_.state_layers.push_back(net.state_floats());
+    const int layer = static_cast<int>(plan_.state_layers.size()) - 1;
+    Add("attn.conv", DeltaConvStep{layer, net, w.conv}, 0);
+    Use(Buffer::kAttended, net.values());
+    Add("attn.delta", DeltaRuleStep{layer, net, w.rate, w.rate_bias, w.out_norm}, 0);
+    AttentionOutput(w.o, nullptr);
+  }
+
   void CompileOp(const Ffn& ffn, const BranchWeights& branch_weights) {
     prefix_ = "ffn";
     const auto& w = std::get<FfnWeights>(branch_weights.op);

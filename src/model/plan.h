@@ -27,7 +27,9 @@ enum class Buffer : uint8_t {
   kLatentQuery,   // [heads * (kv_rank + rope_dim)], queries in latent space
   kLatentOut,     // [heads * kv_rank]
   kAttended,      // [heads * v_dim]
-  kQueryGate,     // [heads][query, gate], as projected where the output has a gate
+  kQueryGate,     // [heads][query, gate], as projected where the output has a gate; linear: [values]
+  kDeltaBeta,     // [value_heads], as projected
+  kDeltaDecay,    // [value_heads], as projected
   kBranch,        // [dim], a branch's output where a norm follows
   kSum,           // [dim], the sum of parallel branches
   kRouterIn,      // [dim], where the router has a norm of its own
@@ -137,6 +139,17 @@ struct LatentValueStep {  // kAttended[h] = v_b[h] kLatentOut[h]
   Mla mla;
   const std::vector<PackedMatrix>* v_b;
 };
+struct DeltaConvStep {  // kQuery, kKey and kValue: convolved, silu; q and k of length 1, q / sqrt(key_dim)
+  int layer;            // of the state pool
+  DeltaNet net;
+  const float* conv;  // [taps][channels]
+};
+struct DeltaRuleStep {  // kAttended[h] = norm(S^T q) * silu(gate), the states moved on token by token
+  int layer;
+  DeltaNet net;
+  const float *rate, *rate_bias;  // [value_heads]
+  const float* out_norm;          // [value_dim]
+};
 struct RouteStep {  // choices and weights from kRouterLogits; then tokens grouped by expert
   int moe;          // counts MoE layers
   Router router;
@@ -169,8 +182,8 @@ struct HeadStep {  // kLogits = scale * W kFinal, capped
 
 using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep,
                             AddNormStep, ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep,
-                            LatentQueryStep, LatentAttendStep, LatentValueStep, RouteStep, GateUpStep,
-                            QuantizeHiddenStep, DownStep, HeadStep>;
+                            LatentQueryStep, LatentAttendStep, LatentValueStep, DeltaConvStep, DeltaRuleStep,
+                            RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
 
 struct Step {
   std::string name;
@@ -182,6 +195,8 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<RopeTable> ropes;
   std::vector<kv::LayerShape> kv_layers;
+  // Floats that a sequence keeps in each layer of linear attention.
+  std::vector<int64_t> state_layers;
   int64_t width[kBuffers] = {};  // floats per row, 0 where unused
   ActSet acts[kBuffers] = {};    // activation forms kept
   int moe_layers = 0;

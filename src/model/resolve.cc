@@ -45,6 +45,7 @@ struct Layout {
   int part = 0;              // which of the two
   bool expert_rows = false;  // experts one below the other
   bool fused = false;        // q, k and v
+  bool grouped = false;      // several weights, group by group
 };
 Layout LayoutOf(Rule::Fix fix) {
   using Fix = Rule::Fix;
@@ -77,6 +78,8 @@ Layout LayoutOf(Rule::Fix fix) {
     case Fix::kFusedK:
     case Fix::kFusedV:
       return {.fused = true};
+    case Fix::kGrouped:
+      return {.grouped = true};
   }
   return {};
 }
@@ -177,7 +180,10 @@ class Resolver {
       shape.push_back(fused ? need.fused_rows : layout.doubled ? 2 * need.cols : need.cols);
       return shape;
     }
-    int64_t rows = layout.fused ? need.fused_rows : layout.doubled ? 2 * need.rows : need.rows;
+    int64_t rows = layout.fused     ? need.fused_rows
+                   : layout.grouped ? need.groups * need.group_rows
+                   : layout.doubled ? 2 * need.rows
+                                    : need.rows;
     int64_t cols = need.cols;
     if (layout.transposed) std::swap(rows, cols);
     if (layout.expert_rows) rows *= need.experts;
@@ -191,12 +197,15 @@ class Resolver {
     return shape;
   }
 
+  // A matrix of one row may be written as a vector, and the other way round.
+  static Shape WithoutOnes(Shape shape) {
+    std::erase(shape, 1);
+    return shape;
+  }
+
   Status CheckTensor(const Tensor& tensor, const WeightNeed& need, const Found& found, int expert) const {
     const Shape expected = ExpectedShape(need, *found.rule, expert != WeightMap::kNone && !found.per_expert);
-    // A matrix of one row may be written as a vector, and the other way round.
-    const bool as_vector = need.rows == 1 && need.experts == 0 &&
-                           tensor.shape == (need.vector ? Shape{1, need.cols} : Shape{need.cols});
-    if (tensor.shape != expected && !as_vector) {
+    if (WithoutOnes(tensor.shape) != WithoutOnes(expected)) {
       return Fail(
           ErrorCode::kBadFile,
           fmt::format("{}: tensor {}: expected [{}], file has [{}]", checkpoint_.path, Printable(tensor.name),
@@ -248,7 +257,11 @@ class Resolver {
   static void Place(const WeightNeed& need, const Rule& rule, int64_t stored_row_bytes, WeightView* view) {
     const Layout layout = LayoutOf(rule.fix);
     view->row_stride = stored_row_bytes;
-    if (layout.fused) {
+    if (layout.grouped) {
+      view->group_rows = need.rows / need.groups;
+      view->group_stride = need.group_rows * stored_row_bytes;
+      view->data += need.first_group_row * stored_row_bytes;
+    } else if (layout.fused) {
       view->data += need.vector ? *RowBytes(view->dtype, need.first_fused_row)
                                 : need.first_fused_row * stored_row_bytes;
     } else if (need.vector && layout.in_turn) {  // pairs, one element of each wanted

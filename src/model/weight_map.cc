@@ -10,6 +10,7 @@ const char* CanonicalPart(const Branch& branch) {
   struct Part {
     const char* operator()(const Gqa&) const { return "attn"; }
     const char* operator()(const Mla&) const { return "attn"; }
+    const char* operator()(const DeltaNet&) const { return "attn"; }
     const char* operator()(const Ffn&) const { return "ffn"; }
     const char* operator()(const Moe&) const { return "moe"; }
     const char* operator()(const Parallel&) const { return "mix"; }

@@ -8,7 +8,8 @@
 // moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with
 // expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
 // moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,
-// moe.router_norm, moe.expert_scale.
+// moe.router_norm, moe.expert_scale. Linear attention: attn.q, attn.k, attn.v, attn.z, attn.o, attn.beta,
+// attn.decay, attn.conv [taps, channels], attn.rate, attn.rate_bias, attn.out_norm.
 #pragma once
 
 #include <cstddef>
@@ -36,6 +37,8 @@ struct WeightView {
   bool transposed = false;  // stored [cols, rows]; row_stride is then between stored rows
   // Transposed only: row r is the stored column first_column + r * column_step.
   int64_t first_column = 0, column_step = 1;
+  // Rows in groups (0: none), which stand group_stride bytes apart.
+  int64_t group_rows = 0, group_stride = 0;
   // MXFP4 with codes and scales apart (null: blocks as GGUF has them): data holds 16 bytes for each block of
   // 32, element 2 i in the low half of byte i; here stands one scale byte for each block.
   const std::byte* split_scale = nullptr;
@@ -45,7 +48,10 @@ struct WeightView {
   const float* block_scale = nullptr;
   int64_t scale_stride = 0;
 
-  const std::byte* Row(int64_t r) const { return data + r * row_stride; }
+  const std::byte* Row(int64_t r) const {
+    if (group_rows == 0) return data + r * row_stride;
+    return data + r / group_rows * group_stride + r % group_rows * row_stride;
+  }
 };
 
 // "attn", "ffn", "moe" or "mix": what the canonical names of a branch's weights begin with.

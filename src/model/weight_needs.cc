@@ -103,6 +103,36 @@ class Collector {
     Matrix("attn.o", dim_, int64_t{a.heads} * a.v_dim);
   }
 
+  void AddOperator(const DeltaNet& d) {
+    const int64_t values_per_key = d.value_heads / d.key_heads * int64_t{d.value_dim};
+    const auto add = [&](const char* name, int64_t rows, int64_t group_rows, int64_t first_group_row) {
+      WeightNeed& weight = Matrix(name, rows, dim_);
+      weight.groups = d.key_heads;
+      weight.group_rows = group_rows;
+      weight.first_group_row = first_group_row;
+      return &weight;
+    };
+    const int64_t group = 2 * (d.key_dim + values_per_key);
+    int64_t fused = 0;
+    const auto add_fused = [&](const char* name, int64_t rows, int64_t first_group_row) {
+      WeightNeed* weight = add(name, rows, group, first_group_row);
+      weight->fused_rows = d.channels();
+      weight->first_fused_row = std::exchange(fused, fused + rows);
+    };
+    add_fused("attn.q", d.keys(), 0);
+    add_fused("attn.k", d.keys(), d.key_dim);
+    add_fused("attn.v", d.values(), 2 * d.key_dim);
+    add("attn.z", d.values(), group, 2 * d.key_dim + values_per_key);
+    const int64_t heads = d.value_heads / d.key_heads;
+    add("attn.beta", d.value_heads, 2 * heads, 0);
+    add("attn.decay", d.value_heads, 2 * heads, heads);
+    Matrix("attn.conv", d.taps, d.channels());
+    Vector("attn.rate", d.value_heads);
+    Vector("attn.rate_bias", d.value_heads);
+    Vector("attn.out_norm", d.value_dim);
+    Matrix("attn.o", dim_, d.values());
+  }
+
   void AddFfn(const std::string& prefix, const Ffn& f, int experts) {
     const auto add = [&](const char* name, int64_t rows, int64_t cols) {
       Matrix(prefix + name, rows, cols).experts = experts;

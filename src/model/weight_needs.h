@@ -18,6 +18,9 @@ struct WeightNeed {
   bool vector = false;     // norms and biases: [cols]
   int64_t fused_rows = 0;  // of q, k and v together, where this is one of them
   int64_t first_fused_row = 0;
+  // Where a file may hold several weights group by group: how many groups, the rows of one of them over all
+  // weights, and the first of this weight's there.
+  int64_t groups = 0, group_rows = 0, first_group_row = 0;
 
   int64_t elements() const { return rows * cols * (experts > 0 ? experts : 1); }
 };

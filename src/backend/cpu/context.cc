@@ -1,5 +1,7 @@
 #include "backend/cpu/context.h"
 
+#include <utility>
+
 namespace sluice::backend::cpu {
 
 using kernels::ActType;
@@ -31,6 +33,23 @@ Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
     for (int t = 0; t < 3; ++t) buffers.act_[b][t].base = buffers.arena_.data() + places[b].acts[t];
   }
   return buffers;
+}
+
+void SequenceRuns::Sort(const Batch& batch) {
+  tokens.resize(batch.tokens.size());
+  runs.assign(batch.sequences.size(), {});
+  for (const BatchToken& token : batch.tokens) ++runs[token.sequence].count;
+  int32_t first = 0;
+  for (size_t s = 0; s < runs.size(); ++s) {
+    runs[s].sequence = static_cast<int32_t>(s);
+    runs[s].first = first;
+    first += std::exchange(runs[s].count, 0);
+  }
+  for (size_t t = 0; t < batch.tokens.size(); ++t) {
+    Run& run = runs[batch.tokens[t].sequence];
+    tokens[run.first + run.count++] = static_cast<int32_t>(t);
+  }
+  std::erase_if(runs, [](const Run& run) { return run.count == 0; });
 }
 
 std::byte* Worker::Area::Get(int64_t n) {

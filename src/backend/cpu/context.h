@@ -67,6 +67,18 @@ struct Routing {
   std::atomic<int64_t> routed{0};   // tokens of this layer
 };
 
+// A batch's tokens by sequence, for steps that pass a state from token to token.
+struct SequenceRuns {
+  struct Run {
+    int32_t sequence = 0;
+    int32_t first = 0, count = 0;  // of `tokens`
+  };
+  std::vector<int32_t> tokens;  // indices into the batch: sequence by sequence, by rising position
+  std::vector<Run> runs;        // only sequences that have tokens
+
+  void Sort(const Batch& batch);
+};
+
 struct Context {
   const model::Plan* plan = nullptr;
   const kernels::Table* kernels = nullptr;
@@ -76,6 +88,7 @@ struct Context {
   int workers = 1;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits
+  const SequenceRuns* sequence_runs = nullptr;      // sorted where the plan keeps states
   std::vector<std::vector<float>>* rope = nullptr;  // per table: [tokens][2 * pairs], cosines then sines
 
   int64_t tokens() const { return static_cast<int64_t>(batch->tokens.size()); }
@@ -86,6 +99,7 @@ struct Worker {
   std::vector<const std::byte*> x;
   std::vector<float*> y;
   std::vector<const std::byte*> key_pages, value_pages;
+  std::vector<const float*> rows[3];
 
   float* Floats(int64_t n);      // 64-byte aligned
   float* MoreFloats(int64_t n);  // a second area

@@ -37,6 +37,7 @@ class CpuBackend final : public Backend {
     context_.routing = &routing_;
     context_.workers = team.size();
     context_.rope = &rope_;
+    context_.sequence_runs = &sequence_runs_;
   }
 
   int max_tokens() const override { return options_.max_tokens; }
@@ -47,6 +48,7 @@ class CpuBackend final : public Backend {
     SLUICE_CHECK_OK(Check(batch));
     outputs_.clear();
     if (batch.tokens.empty()) return {};
+    if (!pool_.states().empty()) SLUICE_CHECK_OK(PassStates(batch));
     for (size_t t = 0; t < batch.tokens.size(); ++t)
       if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
     PrepareTrace(batch);
@@ -125,6 +127,32 @@ class CpuBackend final : public Backend {
     return {};
   }
 
+  // Sorts the tokens by sequence. A state has seen every token before a sequence's first in the batch, or the
+  // sequence begins.
+  Status PassStates(const Batch& batch) {
+    sequence_runs_.Sort(batch);
+    kv::StatePool& states = pool_.states();
+    for (const SequenceRuns::Run& run : sequence_runs_.runs) {
+      const int32_t slot = batch.sequences[run.sequence]->state;
+      if (slot < 0 || slot >= states.slots())
+        return Fail(ErrorCode::kInternal, fmt::format("sequence {} has no state", run.sequence));
+      int64_t expected = batch.tokens[sequence_runs_.tokens[run.first]].position;
+      if (expected != 0 && expected != states.length(slot))
+        return Fail(ErrorCode::kInternal, fmt::format("a state has seen {} tokens and cannot go on at {}",
+                                                      states.length(slot), expected));
+      for (int32_t i = 0; i < run.count; ++i, ++expected)
+        if (const int32_t position = batch.tokens[sequence_runs_.tokens[run.first + i]].position;
+            position != expected)
+          return Fail(ErrorCode::kInternal,
+                      fmt::format("a state cannot pass from token {} to {}", expected - 1, position));
+    }
+    for (const SequenceRuns::Run& run : sequence_runs_.runs) {
+      const int32_t last = sequence_runs_.tokens[run.first + run.count - 1];
+      states.SetLength(batch.sequences[run.sequence]->state, batch.tokens[last].position + 1);
+    }
+    return {};
+  }
+
   void PrepareTrace(const Batch& batch) const {
     if (batch.trace == nullptr) return;
     batch.trace->layers.assign(static_cast<size_t>(plan_.moe_layers), {});
@@ -145,6 +173,7 @@ class CpuBackend final : public Backend {
   Buffers buffers_;
   kv::Pool pool_;
   Routing routing_;
+  SequenceRuns sequence_runs_;
   std::vector<std::vector<float>> rope_;
   std::vector<Worker> workers_;
   std::vector<Progress> progress_;             // [steps], of this batch
@@ -178,6 +207,8 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
       options.context / kernels::kPageTokens + (options.context % kernels::kPageTokens > 0);
   SLUICE_TRY(kv::Pool pool,
              kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
+  SLUICE_TRY(kv::StatePool states, kv::StatePool::Create(plan.state_layers, options.states));
+  pool.KeepStates(std::move(states));
   return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers),
                                            std::move(pool));
 }

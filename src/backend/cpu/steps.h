@@ -26,6 +26,8 @@ SLUICE_STEP(LatentStoreStep);
 SLUICE_STEP(LatentQueryStep);
 SLUICE_STEP(LatentAttendStep);
 SLUICE_STEP(LatentValueStep);
+SLUICE_STEP(DeltaConvStep);
+SLUICE_STEP(DeltaRuleStep);
 SLUICE_STEP(RouteStep);
 SLUICE_STEP(GateUpStep);
 SLUICE_STEP(QuantizeHiddenStep);
