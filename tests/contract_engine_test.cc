@@ -95,7 +95,7 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
 
 INSTANTIATE_TEST_SUITE_P(Models, EngineContract,
                          ::testing::Values("mixtral", "mistral", "deepseek_v3", "gguf_mixtral_q4km",
-                                           "gguf_qwen2moe_q5km", kTinyMixtral),
+                                           "gguf_qwen2moe_q5km", "qwen3_next", kTinyMixtral),
                          [](const auto& info) {
                            return info.param == kTinyMixtral ? std::string("tiny_mixtral") : info.param;
                          });

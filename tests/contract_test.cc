@@ -63,11 +63,14 @@ class Contract : public ::testing::TestWithParam<const char*> {
 
   std::unique_ptr<backend::Backend> MakeBackend(ThreadTeam& team, kernels::Isa isa, int max_tokens,
                                                 int64_t context) {
-    auto made = backend::CreateCpuBackend(*model_, team, {isa, max_tokens, context, {}});
+    auto made = backend::CreateCpuBackend(*model_, team, {isa, max_tokens, context, {}, kMostSequences});
     EXPECT_TRUE(made) << made.error().message;
-    // What a page held before must not matter: NaN, in every type.
+    // What a page or a state held before must not matter: NaN, in every type.
     kv::Pool& pool = (*made)->pool();
     std::memset(pool.KeyPage(0, 0, 0), 0xff, static_cast<size_t>(pool.block_bytes() * pool.blocks()));
+    kv::StatePool& states = pool.states();
+    if (!states.empty())
+      std::memset(states.At(0, 0), 0xff, static_cast<size_t>(states.slot_bytes() * states.slots()));
     return std::move(*made);
   }
 
@@ -92,6 +95,7 @@ class Contract : public ::testing::TestWithParam<const char*> {
     return answer;
   }
 
+  static constexpr int kMostSequences = 6;
   int Draw(int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random_); }
 
   std::mt19937 random_{std::random_device::result_type{20}};
@@ -150,7 +154,7 @@ TEST_P(Contract, AnyMixGivesTheSameBits) {
     SCOPED_TRACE(testing::Message() << "case " << i << ": " << kernels::Name(isa) << ", " << threads
                                     << " threads, batches up to " << max_tokens);
     ThreadTeam team(threads, /*pin=*/false);
-    std::vector<Progress> runs(static_cast<size_t>(Draw(1, 6)));
+    std::vector<Progress> runs(static_cast<size_t>(Draw(1, kMostSequences)));
     const auto backend = MakeBackend(team, isa, max_tokens, 96 * static_cast<int64_t>(runs.size()));
     std::vector<const kv::PageTable*> tables;
     for (Progress& run : runs) {
@@ -197,6 +201,33 @@ TEST(Backend, RefusesBadBatches) {
   EXPECT_FALSE(forward({{0, 0, 0, true}, {0, 1, 0, true}, {0, 2, 0, true}}));
 }
 
+// A state knows no way back: a batch that would need one is refused before anything is computed.
+TEST(Backend, RefusesTokensThatAStateCannotTake) {
+  ThreadTeam team(1);
+  const auto model = model::LoadModel(model::OpenGolden("qwen3_next"), team);
+  ASSERT_TRUE(model) << model.error().message;
+  auto made = backend::CreateCpuBackend(**model, team, {kernels::Isa::kScalar, 4, 64, {}, 1});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto& backend = *made;
+  kv::PageTable pages, other;
+  ASSERT_TRUE(backend->pool().Grow(&pages, 8));
+  EXPECT_FALSE(backend->pool().Grow(&other, 1)) << "there is one state";
+  const auto forward = [&](const kv::PageTable& table, std::vector<backend::BatchToken> tokens) {
+    const kv::PageTable* tables[] = {&table};
+    return static_cast<bool>(backend->Forward({tokens, tables, nullptr}));
+  };
+  EXPECT_FALSE(forward(pages, {{0, 1, 0, true}}));
+  EXPECT_TRUE(forward(pages, {{0, 0, 0, true}, {0, 1, 0, true}}));
+  EXPECT_FALSE(forward(pages, {{0, 1, 0, true}}));
+  EXPECT_FALSE(forward(pages, {{0, 3, 0, true}}));
+  EXPECT_FALSE(forward(pages, {{0, 2, 0, true}, {0, 4, 0, true}}));
+  EXPECT_TRUE(forward(pages, {{0, 2, 0, true}}));
+  EXPECT_TRUE(forward(pages, {{0, 0, 0, true}})) << "a sequence may begin again";
+  kv::PageTable stateless = pages;
+  stateless.state = kv::StatePool::kNone;
+  EXPECT_FALSE(forward(stateless, {{0, 0, 0, true}}));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Models, Contract,
     ::testing::Values("mixtral",                  // F32
@@ -204,6 +235,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "mistral",                  // a sliding window
                       "qwen2_moe",                // a gated shared expert, biases, norms of heads
                       "olmoe",                    // norms over all heads, clipped
+                      "qwen3_next",               // linear attention, a gate on the other's output
+                      "qwen3_5_moe",              // its projections apart
                       "deepseek_v3",              // latent attention, groups, sigmoid, shared experts
                       "deepseek_v3_fp8",          // FP8 with scales of blocks
                       "gguf_mixtral_q4km",        // K types, activations in 256
