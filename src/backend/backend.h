@@ -34,10 +34,25 @@ struct RouterTrace {
   std::vector<Layer> layers;
 };
 
+// Where the time of batches goes, by step of the plan.
+struct StepTimes {
+  struct Step {
+    double wall_seconds = 0;  // from its opening to that of the next
+    double busy_seconds = 0;  // in its tiles, of all workers together
+    int64_t tiles = 0;
+  };
+  std::vector<Step> steps;
+  double seconds = 0;        // of the batches as their caller sees them; of these:
+  double begin_seconds = 0;  // before the first step opens
+  double end_seconds = 0;    // from the end of the last step until all workers have left
+  int64_t batches = 0;
+};
+
 struct Batch {
   std::span<const BatchToken> tokens;                  // those of one sequence in order of position
   std::span<const kv::PageTable* const> sequences;     // grown to hold every position
   RouterTrace* trace = nullptr;                        // filled if not null
+  StepTimes* times = nullptr;                          // added to if not null
 };
 
 class Backend {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "backend/cpu/step_clock.h"
 #include "backend/cpu/steps.h"
 #include "model/rope.h"
 
@@ -48,6 +49,7 @@ class CpuBackend final : public Backend {
     SLUICE_CHECK_OK(Check(batch));
     outputs_.clear();
     if (batch.tokens.empty()) return {};
+    clock_.Start(batch.times, plan_.steps.size(), team_.size());
     if (!pool_.states().empty()) SLUICE_CHECK_OK(PassStates(batch));
     for (size_t t = 0; t < batch.tokens.size(); ++t)
       if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
@@ -59,8 +61,9 @@ class CpuBackend final : public Backend {
       p.done.store(0, std::memory_order_relaxed);
     }
     Begin(0);
-    auto work = [this](int worker) { RunSteps(workers_[worker]); };
+    auto work = [this](int worker) { RunSteps(worker); };
     team_.Run(work);
+    clock_.End();
     return {};
   }
 
@@ -75,13 +78,14 @@ class CpuBackend final : public Backend {
 
   // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it,
   // and that worker opens the next: nobody waits for a worker that holds no tile.
-  void RunSteps(Worker& worker) {
+  void RunSteps(int worker) {
     const uint32_t end = static_cast<uint32_t>(plan_.steps.size());
     for (uint32_t s = open_.load(std::memory_order_acquire); s < end;
          s = open_.load(std::memory_order_acquire)) {
       Progress& p = progress_[s];
       const int64_t tiles = p.tiles.load(std::memory_order_relaxed);
-      const int64_t ran = RunTiles(plan_.steps[s], p.next, tiles, worker);
+      const int64_t ran = clock_.on() ? TimeTiles(s, tiles, worker)
+                                      : RunTiles(plan_.steps[s], p.next, tiles, workers_[worker]);
       if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == tiles) {
         Begin(s + 1);
       } else {
@@ -98,6 +102,13 @@ class CpuBackend final : public Backend {
     return ran;
   }
 
+  int64_t TimeTiles(uint32_t s, int64_t tiles, int worker) {
+    const StepClock::Clock::time_point start = StepClock::Clock::now();
+    const int64_t ran = RunTiles(plan_.steps[s], progress_[s].next, tiles, workers_[worker]);
+    clock_.Add(worker, s, StepClock::Clock::now() - start, ran);
+    return ran;
+  }
+
   // Opens the first step from s on that has tiles.
   void Begin(uint32_t s) {
     int64_t tiles = 0;
@@ -106,6 +117,7 @@ class CpuBackend final : public Backend {
       if (tiles > 0) break;
     }
     if (s < plan_.steps.size()) progress_[s].tiles.store(tiles, std::memory_order_relaxed);
+    clock_.Open(s);
     open_.store(s, std::memory_order_release);
     open_.notify_all();
   }
@@ -179,6 +191,7 @@ class CpuBackend final : public Backend {
   std::vector<Progress> progress_;             // [steps], of this batch
   alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
+  StepClock clock_;
   Context context_;
 };
 
