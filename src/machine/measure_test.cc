@@ -1,0 +1,43 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "machine/bandwidth.h"
+#include "machine/peak.h"
+
+namespace sluice::machine {
+namespace {
+
+void ExpectPlausible(const Rate& rate) {
+  EXPECT_TRUE(std::isfinite(rate.highest));
+  EXPECT_GT(rate.lowest, 0);
+  EXPECT_LE(rate.lowest, rate.median);
+  EXPECT_LE(rate.median, rate.highest);
+}
+
+TEST(ReadBandwidth, IsPositiveAndFinite) {
+  ThreadTeam team(2);
+  const Result<Rate> rate = ReadBandwidth(team);
+  ASSERT_TRUE(rate) << rate.error().message;
+  ExpectPlausible(*rate);
+}
+
+TEST(Peak, IsPositiveAndFiniteOnEveryTier) {
+  ThreadTeam team(1);
+  for (const kernels::Isa isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+    if (!kernels::Supported(isa)) continue;
+    ExpectPlausible(Int8Peak(team, isa));
+    ExpectPlausible(FloatPeak(team, isa));
+  }
+}
+
+TEST(Summarise, TakesTheMiddle) {
+  const Rate odd = Summarise({3, 1, 2});
+  EXPECT_EQ(odd.median, 2);
+  EXPECT_EQ(odd.lowest, 1);
+  EXPECT_EQ(odd.highest, 3);
+  EXPECT_EQ(Summarise({4, 1, 2, 3}).median, 2.5);
+}
+
+}  // namespace
+}  // namespace sluice::machine

@@ -1,0 +1,20 @@
+// How fast the kernels multiply weights of one type: what decoding and prompts come down to.
+#pragma once
+
+#include "base/dtype.h"
+#include "base/result.h"
+#include "base/thread_team.h"
+#include "kernels/isa.h"
+
+namespace sluice::machine {
+
+struct ProductRate {
+  double decode = 0;  // weights a second, each read from memory and multiplied with one token's activations
+  double prompt = 0;  // weights times tokens a second, with 64 tokens each, from memory too
+};
+
+// Of all workers of `team` together; the median of a few passes. A type that kernels do not compute on counts
+// as F32, as which loading would decode it. kOs if there is no memory for the weights.
+Result<ProductRate> MeasureProduct(ThreadTeam& team, kernels::Isa isa, DType type);
+
+}  // namespace sluice::machine
