@@ -18,6 +18,8 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddVerify(app, action);
   AddTokenize(app, action);
   AddDetokenize(app, action);
+  AddBench(app, action);
+  AddDoctor(app, action);
   AddSynth(app, action);
 }
 

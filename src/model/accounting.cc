@@ -1,6 +1,8 @@
 #include "model/accounting.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "model/weight_needs.h"
 
@@ -32,12 +34,20 @@ int64_t CachedValues(const Branch& branch) {
 // state, and the decay a multiplication.
 double DeltaFlops(const DeltaNet& d) { return 7.0 * static_cast<double>(d.values()) * d.key_dim; }
 
+struct Stored {
+  DType dtype;
+  int64_t bytes;
+};
+// One of a need's matrices; nothing: it is not there. The expert is WeightMap::kNone where there are none.
+using StoredFn = std::function<std::optional<Stored>(const WeightNeed& need, int expert)>;
+
 class Sum {
  public:
-  Sum(const Desc& desc, const WeightMap* weights) : desc_(desc), weights_(weights) {}
+  // `stored` may be empty.
+  Sum(const Desc& desc, StoredFn stored) : desc_(desc), stored_(std::move(stored)) {}
 
-  Accounting Run() {
-    for (const WeightNeed& need : WeightNeeds(desc_, Form())) Add(need);
+  Accounting Run(LatentForm form) {
+    for (const WeightNeed& need : WeightNeeds(desc_, form)) Add(need);
     for (const Layer& layer : desc_.decoder.layers) {
       for (const Branch& branch : layer) {
         sum_.kv_bytes_per_token += CachedValues(branch) * kHalfBytes;
@@ -51,11 +61,6 @@ class Sum {
   }
 
  private:
-  LatentForm Form() const {
-    const bool split = weights_ && weights_->Find("attn.k_b", 0);
-    return split ? LatentForm::kSplit : LatentForm::kJoined;
-  }
-
   void Add(const WeightNeed& need) {
     if (need.canonical == "rope_factors") return;  // a table, not a parameter
     const Moe* moe = need.experts > 0 ? MoeOf(desc_, need.layer) : nullptr;
@@ -66,30 +71,49 @@ class Sum {
     if (moe) sum_.expert_parameters += elements * copies;
     const bool embedding = need.canonical == "embed";
     if (!need.vector && (!embedding || desc_.tied)) sum_.flops_per_token += 2.0 * elements * used;
-    if (weights_) AddBytes(need, copies, used, embedding && !desc_.tied);
+    if (stored_) AddBytes(need, copies, used, embedding && !desc_.tied);
   }
 
   void AddBytes(const WeightNeed& need, int64_t copies, int64_t used, bool one_row) {
     int64_t bytes = 0;
     for (int64_t expert = 0; expert < copies; ++expert) {
       const int which = need.experts > 0 ? static_cast<int>(expert) : WeightMap::kNone;
-      const WeightView* view = weights_->Find(need.canonical, need.layer, which);
-      if (!view) continue;
-      bytes += ViewBytes(*view);
-      sum_.bytes_by_type[view->dtype] += ViewBytes(*view);
+      const std::optional<Stored> stored = stored_(need, which);
+      if (!stored) continue;
+      bytes += stored->bytes;
+      sum_.bytes_by_type[stored->dtype] += stored->bytes;
+      if (!need.vector && !one_row && expert < used)
+        sum_.active_by_type[stored->dtype] += need.rows * need.cols;
     }
     sum_.weight_bytes += bytes;
     sum_.active_bytes += one_row ? bytes / std::max<int64_t>(need.rows, 1) : bytes / copies * used;
   }
 
   const Desc& desc_;
-  const WeightMap* weights_;
+  const StoredFn stored_;
   Accounting sum_;
 };
 
 }  // namespace
 
-Accounting Account(const Desc& desc, const WeightMap* weights) { return Sum(desc, weights).Run(); }
+Accounting Account(const Desc& desc, const WeightMap* weights) {
+  if (weights == nullptr) return Sum(desc, {}).Run(LatentForm::kJoined);
+  const auto stored = [&](const WeightNeed& need, int expert) -> std::optional<Stored> {
+    const WeightView* view = weights->Find(need.canonical, need.layer, expert);
+    if (view == nullptr) return std::nullopt;
+    return Stored{view->dtype, ViewBytes(*view)};
+  };
+  const bool split = weights->Find("attn.k_b", 0) != nullptr;
+  return Sum(desc, stored).Run(split ? LatentForm::kSplit : LatentForm::kJoined);
+}
+
+Accounting Account(const Desc& desc, const std::function<DType(const WeightNeed&)>& type_of) {
+  const auto stored = [&](const WeightNeed& need, int) -> std::optional<Stored> {
+    const DType type = need.vector ? DType::kF32 : type_of(need);
+    return Stored{type, RowBytes(type, need.cols).value_or(0) * need.rows};
+  };
+  return Sum(desc, stored).Run(LatentForm::kJoined);
+}
 
 double AttentionFlops(const Desc& desc, int64_t context) {
   double flops = 0;

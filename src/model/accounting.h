@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 
 #include "base/dtype.h"
 #include "model/desc.h"
 #include "model/weight_map.h"
+#include "model/weight_needs.h"
 
 namespace sluice::model {
 
@@ -15,11 +17,12 @@ struct Accounting {
   int64_t active_parameters = 0;  // that one token uses; the embedding counts whole
   int64_t expert_parameters = 0;  // of all routed experts
 
-  // Of the file; 0 without weights.
+  // As they are stored; 0 without weights.
   int64_t weight_bytes = 0;
   int64_t active_bytes =
       0;  // read for one decoded token: one row of the embedding, top_k experts of each layer
   std::map<DType, int64_t> bytes_by_type;
+  std::map<DType, int64_t> active_by_type;  // weights that one token is multiplied with
 
   int64_t kv_bytes_per_token = 0;  // of F16, all layers
   int64_t state_bytes = 0;         // of F32, that a sequence keeps whatever its length
@@ -27,6 +30,9 @@ struct Accounting {
 };
 
 Accounting Account(const Desc& desc, const WeightMap* weights = nullptr);
+// As if every matrix were stored in the type that `type_of` gives it, and vectors in F32. The type's blocks
+// fill the matrix's rows.
+Accounting Account(const Desc& desc, const std::function<DType(const WeightNeed&)>& type_of);
 
 // Of the attention of one token that sees `context` tokens (windows obeyed, latent attention in its absorbed
 // form).

@@ -1,0 +1,88 @@
+# Speed is measured and written down; no figure is judged here but by its form.
+. "$(dirname "$0")/expect.sh"
+model=$root/models/tiny-mixtral.gguf
+quick="--prefill 16 --tokens 4 --depth 0,8 --batch 2 --repeat 2 --threads 2"
+
+check() {
+  python3 -c "$1" || { echo "FAILED: $2"; failures=$((failures + 1)); }
+}
+
+expect 0 "$sluice" bench "$model" $quick --profile
+expect_text out "prefill 16"
+expect_text out "decode 4 after 8"
+expect_text out "decode 2 x 2"
+expect_text out "moe.gate_up"
+expect 0 "$sluice" bench "$model" $quick --profile --json
+cp out a.json
+check '
+import json
+result = json.load(open("a.json"))
+assert result["cpu"] and result["version"] and result["threads"] == 2
+assert len(result["bounds_by_round"]) == 3
+for bounds in result["bounds_by_round"]:
+    assert all(rate > 0 for rate in bounds.values())
+assert [f["name"] for f in result["figures"]] == ["prefill 16", "decode 4", "decode 4 after 8", "decode 2 x 2"]
+for figure in result["figures"]:
+    assert len(figure["seconds"]) == 2 and all(s > 0 for s in figure["seconds"])
+    assert figure["weight_bytes_per_token"] > 0 and figure["int8_ops_per_token"] > 0
+    profile = figure["profile"]
+    assert profile["accounted"] >= 0.97, profile["accounted"]
+    steps = {step["name"]: step for step in profile["steps"]}
+    assert steps["L0.moe.gate_up"]["weight_bytes"] > 0 and steps["L0.moe.gate_up"]["busy_seconds"] > 0
+    assert sum(s["int8_ops"] for s in steps.values()) > 0
+near, deep = result["figures"][1:3]
+assert deep["kv_bytes_per_token"] > near["kv_bytes_per_token"]
+' "the JSON of bench"
+
+expect 0 "$sluice" bench "$model" $quick --json
+cp out b.json
+expect 0 "$sluice" bench "$model" --prefill "" --batch "" --tokens 2 --repeat 1 --threads 1 --isa scalar
+expect 2 "$sluice" bench "$model" --prefill "" --batch "" --depth ""
+expect 2 "$sluice" bench "$model" --prefill 5x
+expect_text err "5x"
+expect 2 "$sluice" bench "$model" --depth 100000000
+expect 2 "$sluice" bench "$model" --depth 1000000
+expect_text err "trained for"
+
+# A peer that always measures 10 tokens a second.
+cat >peer <<'EOF'
+#!/bin/sh
+echo "$@" >>peer_calls
+echo '[{"avg_ts": 10.0}]'
+EOF
+chmod +x peer
+expect 0 "$sluice" bench "$model" --prefill 8 --depth 4 --tokens 2 --batch 2 --repeat 2 --peer ./peer --json
+cp out peer.json
+check '
+import json
+figures = json.load(open("peer.json"))["figures"]
+assert figures[0]["peer_tokens_per_second"] == [10, 10] and figures[0]["ratio_to_peer"]["median"] > 0
+assert "ratio_to_peer" not in figures[2]
+calls = open("peer_calls").read().split("\n")
+assert "-p 8 -n 0" in calls[0] and "-p 0 -n 2" in calls[1] and calls[1].endswith("-d 4"), calls
+' "the comparison with a peer"
+expect 66 "$sluice" bench "$model" --prefill 8 --depth "" --batch "" --repeat 1 --peer ./no-such-program
+expect 2 "$sluice" bench --peer ./peer
+
+compare=$root/bench/compare
+python3 - <<'EOF'
+import json
+result = json.load(open("a.json"))
+for name, factor in (("same", 1.0), ("faster", 0.5), ("slower", 2.0)):
+    copy = json.loads(json.dumps(result))
+    for figure in copy["figures"]:
+        figure["seconds"] = [factor, factor * 1.01, factor * 1.02]
+    copy["bounds_by_round"] = [result["bounds_by_round"][0]] * 4
+    json.dump(copy, open(name + ".json", "w"))
+EOF
+expect 0 python3 "$compare" same.json same.json
+expect_text out "no difference shown"
+expect 0 python3 "$compare" same.json faster.json
+expect_text out "2.000"
+expect 1 python3 "$compare" same.json slower.json
+expect_text out "slower"
+expect 0 python3 "$compare" same.json faster.json --absolute
+echo '{}' >empty.json
+expect 2 python3 "$compare" same.json empty.json
+expect 2 python3 "$compare" same.json nowhere.json
+finish
