@@ -90,8 +90,9 @@ int ReadExpertWidth(const Config& config) {
 }
 
 int ReadSharedExpertWidth(const Config& config) {
-  if (!config.from_gguf()) return config.Int("shared_expert_intermediate_size");
-  return config.Int("shared_expert_intermediate_size", config.Int("intermediate_size"));
+  if (!config.from_gguf() || config.Has("shared_expert_intermediate_size"))
+    return config.Int("shared_expert_intermediate_size");
+  return config.Int("intermediate_size");
 }
 
 Router ReadRouter(const Config& config, std::string_view experts_key, std::string_view top_k_key, int layer) {
