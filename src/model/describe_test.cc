@@ -88,6 +88,37 @@ TEST(Describe, TellsEqualLayersOnce) {
   EXPECT_EQ(DescribeText(m.described, nullptr).find("read per token"), std::string::npos);
 }
 
+TEST(Describe, SaysWhatIsKeptInsteadOfACache) {
+  const Opened m("qwen3_next");  // three layers with 2 + 4 heads of 8 and a state, one with 2 heads of 16
+  const int64_t state = 3 * (2 * 2 * 8 + 4 * 8) + 4 * 8 * 8;
+  const Accounting sum = Account(m.described.desc, &m.weights);
+  EXPECT_EQ(sum.parameters, 76784);  // stands in the golden's source.txt
+  EXPECT_EQ(sum.state_bytes, 3 * state * 4);
+  EXPECT_EQ(sum.kv_bytes_per_token, 2 * 2 * 16 * 2);
+  const std::string text = DescribeText(m.described, &m.weights);
+  for (const char* part : {"layers 0 to 2\n", "linear, 2 heads of 8 for keys, 4 of 8 for values",
+                           "a state of 1.8 KiB", "state             5.2 KiB per request"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  EXPECT_EQ(DescribeText(Opened("qwen3_moe").described, nullptr).find("\nstate"), std::string::npos);
+}
+
+TEST(Describe, NamesWhatIsLeftUnused) {
+  formats::Checkpoint checkpoint = OpenGolden("qwen3_5_moe");
+  formats::Tensor extra = *checkpoint.tensors.Find("lm_head.weight");
+  for (const char* name :
+       {"mtp.fc.weight", "mtp.layers.0.self_attn.q_proj.weight", "model.visual.pos_embed.weight"}) {
+    extra.name = name;
+    ASSERT_TRUE(checkpoint.tensors.Add(extra));
+  }
+  const auto described = Describe(checkpoint);
+  ASSERT_TRUE(described) << described.error().message;
+  const auto weights = ResolveWeights(checkpoint, *described);
+  ASSERT_TRUE(weights) << weights.error().message;
+  const std::string text = DescribeText(*described, &*weights);
+  EXPECT_NE(text.find("left unused       1 tensor model.visual.*, 2 tensors mtp.*\n"), std::string::npos)
+      << text;
+}
+
 TEST(Describe, WritesEveryField) {
   const Opened m("qwen3_moe");
   const nlohmann::ordered_json json = DescribeJson(m.described, &m.weights);

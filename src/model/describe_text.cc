@@ -129,6 +129,12 @@ std::string LayersText(const Stack& stack) {
   return text;
 }
 
+// "blk.{N}.*", where N is beyond the model's layers, as "blk.N.*".
+std::string ReadablePattern(std::string pattern) {
+  if (const size_t at = pattern.find("{N}"); at != pattern.npos) pattern.replace(at, 3, "N");
+  return pattern;
+}
+
 std::string BytesText(const Accounting& sum, const WeightMap& weights) {
   std::string types;
   for (const auto& [type, bytes] : sum.bytes_by_type) {
@@ -137,10 +143,11 @@ std::string BytesText(const Accounting& sum, const WeightMap& weights) {
   std::string text =
       Row("weights", fmt::format("{} ({})", Bytes(static_cast<double>(sum.weight_bytes)), types));
   text += Row("read per token", Bytes(static_cast<double>(sum.active_bytes)));
-  if (!weights.skipped().empty()) {
-    text += Row("left unused",
-                fmt::format("{} tensors, the first {}", weights.skipped().size(), weights.skipped()[0]));
-  }
+  std::string unused;
+  for (const auto& [pattern, count] : weights.skipped_kinds())
+    unused += fmt::format("{}{} tensor{} {}", unused.empty() ? "" : ", ", count, count == 1 ? "" : "s",
+                          ReadablePattern(pattern));
+  if (!unused.empty()) text += Row("left unused", unused);
   return text;
 }
 

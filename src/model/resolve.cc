@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -350,12 +351,12 @@ class Resolver {
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (used_[i]) continue;
       const std::string& name = tensors[i].name;
-      bool skip = false;
-      for (std::string_view pattern : family_.skip) skip = skip || MatchesPattern(pattern, name, layers);
-      // A tied head is sometimes stored a second time.
-      if (desc_.tied && !skip) skip = IsHead(name);
-      if (skip) {
-        map_.AddSkipped(name);
+      const auto pattern = std::ranges::find_if(
+          family_.skip, [&](std::string_view pattern) { return MatchesPattern(pattern, name, layers); });
+      if (pattern != family_.skip.end()) {
+        map_.AddSkipped(name, *pattern);
+      } else if (desc_.tied && IsHead(name)) {  // sometimes stored a second time
+        map_.AddSkipped(name, name);
       } else {
         unused.push_back(Printable(name));
       }

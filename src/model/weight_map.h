@@ -70,7 +70,12 @@ class WeightMap {
   // Tensors that the file holds and the model knowingly leaves unused (MTP layers, vision towers), for
   // `describe`.
   const std::vector<std::string>& skipped() const { return skipped_; }
-  void AddSkipped(std::string name) { skipped_.push_back(std::move(name)); }
+  // How many of them each of the family's patterns took.
+  const std::map<std::string, int64_t>& skipped_kinds() const { return skipped_kinds_; }
+  void AddSkipped(std::string name, std::string_view pattern) {
+    ++skipped_kinds_[std::string(pattern)];
+    skipped_.push_back(std::move(name));
+  }
   // Buffers that views point into where the file's bytes had to be rearranged (repacked MXFP4, widened
   // scales).
   std::byte* Own(std::vector<std::byte> bytes);
@@ -87,6 +92,7 @@ class WeightMap {
 
   std::map<std::string, Layers, std::less<>> views_;
   std::vector<std::string> skipped_;
+  std::map<std::string, int64_t> skipped_kinds_;
   std::vector<std::vector<std::byte>> owned_;
 };
 
