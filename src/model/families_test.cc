@@ -116,6 +116,42 @@ TEST(Families, Qwen2MoeWidthsOfOldFilesAreWorkedOut) {
   EXPECT_EQ(MoeOf(desc, 0).shared->hidden, 512);
 }
 
+TEST(Families, LinearLayersStandWhereTheConfigurationSays) {
+  const auto is_linear = [](const Desc& desc, int layer) {
+    return std::holds_alternative<DeltaNet>(desc.decoder.layers.at(layer).at(0).op);
+  };
+  formats::Checkpoint checkpoint = OpenGolden("qwen3_next");
+  Desc desc = DescOf(checkpoint);
+  EXPECT_TRUE(is_linear(desc, 0) && is_linear(desc, 2));
+  EXPECT_FALSE(is_linear(desc, 3));
+  EXPECT_EQ(RopeOf(GqaOf(desc, 3)).dims, 4);
+  EXPECT_TRUE(GqaOf(desc, 3).out_gate && GqaOf(desc, 3).norm_plus_one && desc.decoder.final_norm.plus_one);
+  EXPECT_TRUE(MoeOf(desc, 0).shared_gate && MoeOf(desc, 0).router.renormalize);
+  checkpoint.config["full_attention_interval"] = 2;
+  desc = DescOf(checkpoint);
+  EXPECT_FALSE(is_linear(desc, 1));
+  checkpoint.config["layer_types"] = {"full_attention", "linear_attention", "linear_attention",
+                                      "linear_attention"};
+  desc = DescOf(checkpoint);
+  EXPECT_FALSE(is_linear(desc, 0));
+  EXPECT_TRUE(is_linear(desc, 3));
+  EXPECT_EQ(RopeOf(GqaOf(DescOf("qwen3_5_moe"), 3)).dims, 8);  // from rope_parameters
+}
+
+TEST(Families, LinearAttentionRefusesWhatItCannotCompute) {
+  const std::pair<const char*, nlohmann::json> wrong[] = {
+      {"linear_num_value_heads", 3}, {"linear_conv_kernel_dim", 1}, {"linear_key_head_dim", 1 << 28},
+      {"layer_types", {"mamba"}},    {"hidden_act", "gelu"},        {"partial_rotary_factor", nullptr},
+      {"linear_num_key_heads", 0},   {"use_sliding_window", true}};
+  for (const auto& [key, value] : wrong) {
+    formats::Checkpoint checkpoint = OpenGolden("qwen3_next");
+    checkpoint.config[key] = value;
+    const auto described = Describe(checkpoint);
+    ASSERT_FALSE(described) << key;
+    EXPECT_NE(described.error().message.find(key), std::string::npos) << described.error().message;
+  }
+}
+
 TEST(Families, Qwen3NormalisesHeadsAndItsExpertsSumToOne) {
   const Desc gguf = DescOf("gguf_qwen3moe_q6k");
   EXPECT_EQ(GqaOf(gguf, 0).head_dim, 128);

@@ -47,7 +47,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Published{"deepseek_v3", 671, 37, 0.02}, Published{"qwen3_30b_a3b", 30.5, 3.3, 0.02},
                       Published{"qwen3_235b_a22b", 235, 22, 0.02}, Published{"olmoe_1b_7b", 6.9, 1.3, 0.02},
                       Published{"qwen1_5_moe_a2_7b", 14.3, 2.7}, Published{"qwen2_57b_a14b", 57.4, 14.2},
-                      Published{"llama_3_1_8b", 8.03, 8.03}, Published{"qwen3_0_6b", 0.596, 0.596}),
+                      // 3 to its makers, who leave the embedding out.
+                      Published{"qwen3_next_80b_a3b", 80, 3.9}, Published{"llama_3_1_8b", 8.03, 8.03},
+                      Published{"qwen3_0_6b", 0.596, 0.596}),
     [](const auto& info) { return info.param.file; });
 
 struct Shared {
@@ -75,8 +77,11 @@ INSTANTIATE_TEST_SUITE_P(
         Shared{"deepseek-ai--DeepSeek-V3", 671, 37}, Shared{"deepseek-ai--DeepSeek-R1", 671, 37},
         Shared{"moonshotai--Kimi-K2-Instruct", 1030, 32}, Shared{"Qwen--Qwen3-30B-A3B", 30.5, 3.3},
         Shared{"Qwen--Qwen3-30B-A3B-FP8", 30.5, 3.3}, Shared{"Qwen--Qwen3-235B-A22B", 235, 22},
-        Shared{"Qwen--Qwen3-Coder-480B-A35B-Instruct", 480, 35}, Shared{"Qwen--Qwen3-32B-FP8", 32.8, 32.8},
-        Shared{"Qwen--Qwen3-8B", 8.19, 8.19}, Shared{"meta-llama--Meta-Llama-3.1-70B", 70.6, 70.6},
+        Shared{"Qwen--Qwen3-Coder-480B-A35B-Instruct", 480, 35},
+        Shared{"Qwen--Qwen3.5-35B-A3B", 34.7, 3.45},  // here and below the embedding counts
+        Shared{"Qwen--Qwen3.5-122B-A10B", 122, 9.8}, Shared{"Qwen--Qwen3.5-397B-A17B", 397, 17.3},
+        Shared{"Qwen--Qwen3-32B-FP8", 32.8, 32.8}, Shared{"Qwen--Qwen3-8B", 8.19, 8.19},
+        Shared{"meta-llama--Meta-Llama-3.1-70B", 70.6, 70.6},
         Shared{"meta-llama--Meta-Llama-3.1-405B", 406, 406}),
     [](const auto& info) {
       std::string name = info.param.file;

@@ -146,6 +146,34 @@ TEST(Resolve, TakesFusedAttentionApart) {
   ExpectError(checkpoint, "blk.0.attn_qkv.weight: expected [512, 256], file has [500, 256]");
 }
 
+TEST(Resolve, TakesGroupsOfRowsApart) {
+  // 2 key heads of 8 with 2 value heads of 8 each, width 32: a group is q, k, v and z of 8 + 8 + 16 + 16
+  // rows.
+  Checkpoint checkpoint = OpenGolden("qwen3_next");
+  const auto weights = Resolve(checkpoint);
+  ASSERT_TRUE(weights) << weights.error().message;
+  constexpr int64_t kRow = 32 * sizeof(float);
+  const std::byte* joined = DataOf(checkpoint, "model.layers.0.linear_attn.in_proj_qkvz.weight");
+  const WeightView *k = weights->Find("attn.k", 0), *z = weights->Find("attn.z", 0),
+                   *decay = weights->Find("attn.decay", 0), *conv = weights->Find("attn.conv", 0);
+  ASSERT_TRUE(k && z && decay && conv);
+  EXPECT_EQ(k->rows, 16);
+  EXPECT_EQ(k->Row(7), joined + 15 * kRow);
+  EXPECT_EQ(k->Row(8), joined + (48 + 8) * kRow);
+  EXPECT_EQ(z->rows, 32);
+  EXPECT_EQ(z->Row(0), joined + 32 * kRow);
+  EXPECT_EQ(z->Row(31), joined + 95 * kRow);
+  EXPECT_EQ(decay->Row(2), DataOf(checkpoint, "model.layers.0.linear_attn.in_proj_ba.weight") + 6 * kRow);
+  EXPECT_EQ(conv->rows, 4);
+  EXPECT_EQ(conv->cols, 64);
+
+  EditTensors(checkpoint, [](Tensor& t) {
+    if (t.name == "model.layers.0.linear_attn.in_proj_qkvz.weight") t.shape = {95, 32};
+    return true;
+  });
+  ExpectError(checkpoint, "linear_attn.in_proj_qkvz.weight: expected [96, 32], file has [95, 32]");
+}
+
 TEST(Resolve, FindsStackedExpertsOfNewerTools) {
   Checkpoint checkpoint = OpenGolden("qwen3_moe");  // 16 experts of 12, width 32
   const std::string experts = "model.layers.1.mlp.experts.";

@@ -32,8 +32,10 @@ DeltaNet ReadDeltaNet(const Config& c, bool tiled) {
              fmt::format("is {}, no multiple of the {} key heads", delta.value_heads, delta.key_heads));
   if (delta.taps < 2) c.Refuse("linear_conv_kernel_dim", "is 1: a convolution of one token is not supported");
   if (delta.value_dim < 1) c.Refuse("linear_inner_size", "leaves value heads empty");
-  if (delta.keys() > Config::kLargest || delta.values() > Config::kLargest)
-    c.Refuse("linear_num_key_heads", "and its like make too large a state");
+  constexpr int64_t kMostFloats = int64_t{1} << 34;  // of a state
+  if (delta.keys() > Config::kLargest || delta.values() > Config::kLargest ||
+      delta.state_floats() > kMostFloats)
+    c.Refuse("linear_key_head_dim", "and its like make too large a state");
   return delta;
 }
 
