@@ -113,35 +113,46 @@ struct Worker {
   Area floats_, more_floats_, bytes_;
 };
 
-// Panels [first, last) of a step's matrices that one tile takes, so that tiles number a few times the
-// workers.
-inline int64_t PanelsPerTile(int64_t panels, int workers) {
-  constexpr int64_t kTilesPerWorker = 16;
-  return std::max<int64_t>(1, panels / (workers * kTilesPerWorker));
+// Panels of a step's matrices that one tile takes. A few tokens' work is reading: long tiles, since each
+// begins with a read that nobody foresaw. Many tokens' work is arithmetic: short tiles, to end together.
+inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
+  constexpr int64_t kFewTokens = 8, kLongPerWorker = 4, kShortPerWorker = 16;
+  return std::max<int64_t>(
+      1, panels / (c.workers * (c.tokens() <= kFewTokens ? kLongPerWorker : kShortPerWorker)));
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
 
-// y = matrix x for the rows of panels [first, last). worker.x holds n activation rows; out(t, row) is where
-// the product of token t with matrix row `row` and those after it goes.
+// y = matrix x for the rows of panels [first, last) of matrices of one shape that read the same rows, panel
+// by panel: in memory order where their panels alternate. worker.x holds n activation rows; out(i, t, row) is
+// where the product of matrix i and token t with matrix row `row` and those after it goes.
 template <typename OutFn>
-void MatmulPanels(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t first, int64_t last,
-                  int64_t n, OutFn out) {
+void MatmulPanels(const Context& c, Worker& worker, std::span<const model::PackedMatrix* const> matrices,
+                  int64_t first, int64_t last, int64_t n, OutFn out) {
   constexpr int64_t kTokenBlock = 64;  // activations that stay in the cache while panels pass
-  const kernels::MatmulFn matmul = c.kernels->Matmul(m.dtype);
   worker.y.resize(static_cast<size_t>(kTokenBlock));
   alignas(64) float part[kTokenBlock * kPanelRows];
   for (int64_t t0 = 0; t0 < n; t0 += kTokenBlock) {
     const int64_t count = std::min(kTokenBlock, n - t0);
-    for (int64_t p = first; p < last; ++p) {
-      const int64_t rows = std::min<int64_t>(kPanelRows, m.rows - p * kPanelRows);
-      for (int64_t t = 0; t < count; ++t)
-        worker.y[t] = rows == kPanelRows ? out(t0 + t, p * kPanelRows) : part + t * kPanelRows;
-      matmul(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
-      if (rows == kPanelRows) continue;
-      for (int64_t t = 0; t < count; ++t)
-        std::copy_n(part + t * kPanelRows, rows, out(t0 + t, p * kPanelRows));
-    }
+    for (int64_t p = first; p < last; ++p)
+      for (size_t i = 0; i < matrices.size(); ++i) {
+        const model::PackedMatrix& m = *matrices[i];
+        const int64_t rows = std::min<int64_t>(kPanelRows, m.rows - p * kPanelRows);
+        for (int64_t t = 0; t < count; ++t)
+          worker.y[t] = rows == kPanelRows ? out(i, t0 + t, p * kPanelRows) : part + t * kPanelRows;
+        c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
+        if (rows == kPanelRows) continue;
+        for (int64_t t = 0; t < count; ++t)
+          std::copy_n(part + t * kPanelRows, rows, out(i, t0 + t, p * kPanelRows));
+      }
   }
+}
+
+// The same of one matrix: out(t, row).
+template <typename OutFn>
+void MatmulPanels(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t first, int64_t last,
+                  int64_t n, OutFn out) {
+  const model::PackedMatrix* one[] = {&m};
+  MatmulPanels(c, worker, one, first, last, n, [&](size_t, int64_t t, int64_t row) { return out(t, row); });
 }
 
 // Writes the quantised form of a float row.

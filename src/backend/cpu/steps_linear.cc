@@ -80,10 +80,10 @@ int64_t PanelsOf(const model::ProjectStep& step) {
 
 int64_t TileCount(const model::ProjectStep& step, const Context& c) {
   const int64_t panels = PanelsOf(step);
-  return Tiles(panels, PanelsPerTile(panels, c.workers));
+  return Tiles(panels, PanelsPerTile(panels, c));
 }
 void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c.workers);
+  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
   int64_t part_first = 0;  // panels are counted over all parts
   for (const auto& part : step.parts) {
     const model::PackedMatrix& m = *part.matrix;
@@ -102,11 +102,11 @@ void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, i
 }
 
 int64_t TileCount(const model::ResidualStep& step, const Context& c) {
-  return Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
+  return Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
 }
 void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const int64_t per_tile = PanelsPerTile(m.panels(), c.workers);
+  const int64_t per_tile = PanelsPerTile(m.panels(), c);
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
   const int64_t width = (last - first) * kPanelRows;
@@ -141,12 +141,11 @@ void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t)
 }
 
 int64_t TileCount(const model::HeadStep& step, const Context& c) {
-  return c.outputs.empty() ? 0
-                           : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c.workers));
+  return c.outputs.empty() ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
 }
 void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const int64_t per_tile = PanelsPerTile(m.panels(), c.workers);
+  const int64_t per_tile = PanelsPerTile(m.panels(), c);
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
   const int64_t n = static_cast<int64_t>(c.outputs.size());
   TakeRows(c, worker, Buffer::kFinal, m, n);

@@ -56,7 +56,7 @@ struct GateUpTiling {
 GateUpTiling TilingOf(const model::GateUpStep& step, const Context& c) {
   int64_t panels = 0;
   ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { panels += w.up.panels(); });
-  GateUpTiling tiling{PanelsPerTile(panels, c.workers)};
+  GateUpTiling tiling{PanelsPerTile(panels, c)};
   ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) {
     tiling.tiles += Tiles(w.up.panels(), tiling.per_tile);
   });
@@ -103,18 +103,28 @@ void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worke
   const int64_t width = (last - first) * kPanelRows;
   float* up = worker.Floats(g.count * width);
   float* gate = worker.MoreFloats(g.count * width);
-  const auto product = [&](const model::PackedMatrix& m, const float* bias, float* out) {
-    TakeTokens(c, worker, g, m.activations);
-    MatmulPanels(c, worker, m, first, last, g.count,
-                 [&](int64_t t, int64_t row) { return out + t * width + row - row0; });
+  const auto product = [&](std::span<const model::PackedMatrix* const> matrices, float* const* out) {
+    TakeTokens(c, worker, g, matrices[0]->activations);
+    MatmulPanels(c, worker, matrices, first, last, g.count,
+                 [&](size_t m, int64_t t, int64_t row) { return out[m] + t * width + row - row0; });
+  };
+  const model::PackedMatrix* const matrices[] = {&w.gate, &w.up};  // as their panels lie in memory
+  float* const outs[] = {gate, up};
+  if (w.gate && w.gate.activations == w.up.activations) {
+    product(matrices, outs);
+  } else {
+    product(std::span(matrices).subspan(1), outs + 1);
+    if (w.gate) product(std::span(matrices).first(1), outs);
+  }
+  const auto finish = [&](const float* bias, float* out) {
     for (int32_t i = 0; i < g.count; ++i) {
       if (step.weight_on_input && g.expert != kShared)
         c.kernels->scale(c.routing->row_weight[g.first + i], rows, out + i * width);
       if (bias != nullptr) c.kernels->axpy(1.0f, bias + row0, rows, out + i * width);
     }
   };
-  product(w.up, w.up_bias, up);
-  if (w.gate) product(w.gate, w.gate_bias, gate);
+  finish(w.up_bias, up);
+  if (w.gate) finish(w.gate_bias, gate);
   for (int32_t i = 0; i < g.count; ++i)
     Activate(step, c, w.gate ? gate + i * width : nullptr, up + i * width, rows,
              c.buffers->Row(Buffer::kHidden, g.first + i) + row0);
@@ -174,10 +184,10 @@ int64_t OutputPanels(const model::DownStep& step) {
 }  // namespace
 
 int64_t TileCount(const model::DownStep& step, const Context& c) {
-  return Tiles(OutputPanels(step), PanelsPerTile(OutputPanels(step), c.workers));
+  return Tiles(OutputPanels(step), PanelsPerTile(OutputPanels(step), c));
 }
 void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t panels = OutputPanels(step), per_tile = PanelsPerTile(panels, c.workers);
+  const int64_t panels = OutputPanels(step), per_tile = PanelsPerTile(panels, c);
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, panels);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
