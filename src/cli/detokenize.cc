@@ -13,7 +13,7 @@
 namespace sluice::cli {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using tokenizer::TokenId;
 using tokenizer::Tokenizer;
 

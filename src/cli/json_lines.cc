@@ -9,9 +9,9 @@
 namespace sluice::cli {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-constexpr int kDeepest = 8;  // the objects that are read here have two levels
+constexpr int kDeepest = 64;  // deeper than any tool's schema
 
 // nlohmann's parser recurses; a callback that refuses depth would still build it, so brackets are counted
 // first.

@@ -20,6 +20,7 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddDetokenize(app, action);
   AddBench(app, action);
   AddDoctor(app, action);
+  AddTemplate(app, action);
   AddSynth(app, action);
 }
 

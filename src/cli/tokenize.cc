@@ -12,7 +12,7 @@
 namespace sluice::cli {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using tokenizer::EncodeOptions;
 using tokenizer::TokenId;
 using tokenizer::Tokenizer;

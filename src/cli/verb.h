@@ -56,5 +56,6 @@ void AddSynth(CLI::App& program, Action& action);
 void AddVerify(CLI::App& program, Action& action);
 void AddTokenize(CLI::App& program, Action& action);
 void AddDetokenize(CLI::App& program, Action& action);
+void AddTemplate(CLI::App& program, Action& action);
 
 }  // namespace sluice::cli
