@@ -160,7 +160,8 @@ class EngineImpl final : public Engine {
       for (int64_t i = 0; i < chunk.count; ++i) {
         const int64_t position = s.pages.length + i;
         tokens_.push_back({s.tokens[position], static_cast<int32_t>(position),
-                           static_cast<int32_t>(tables_.size()), i + 1 == chunk.count && chunk.last()});
+                           static_cast<int32_t>(tables_.size()),
+                           s.describes(position) || (i + 1 == chunk.count && chunk.last())});
       }
       tables_.push_back(&s.pages);
     }
@@ -182,13 +183,17 @@ class EngineImpl final : public Engine {
     for (const Chunk& chunk : chunks) {
       Sequence& s = *chunk.sequence;
       const bool last = chunk.last();
-      s.pages.length += chunk.count;
+      for (int64_t i = 0; i < chunk.count; ++i, ++s.pages.length)
+        if (s.describes(s.pages.length))
+          s.prompt_outputs.push_back(DescribeToken(backend_->Logits(output++), s.tokens[s.pages.length + 1],
+                                                   s.request.prompt_logprobs));
       if (last) events_.emplace_back(&s, Next(s, backend_->Logits(output++)));
     }
   }
 
   Event Next(Sequence& s, std::span<const float> logits) {
     Event event;
+    event.prompt = std::exchange(s.prompt_outputs, {});
     if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
       event.finish = Finish::kError;
       event.error = {ErrorCode::kInternal,

@@ -383,5 +383,27 @@ TEST_F(EngineTest, AnErrorHarmsNeitherNeighboursNorSuccessors) {
   ExpectNothingLeft();
 }
 
+// Whatever is asked about the prompt, every number is the one that the model gives after that prefix alone.
+TEST_F(EngineTest, PromptLogprobsAreThoseOfEachPrefix) {
+  Create({.context = 64, .max_batch_tokens = 7});
+  Request request = Ask(Prompt(20), 3);
+  const Recorded plain = Answer(request);
+  EXPECT_TRUE(plain.prompt.empty());
+  request.prompt_logprobs = 2;
+  request.top_logprobs = 2;
+  const Recorded asked = Answer(request);
+  EXPECT_EQ(asked.ids(), plain.ids());
+  ASSERT_EQ(asked.prompt.size(), 19u);
+  for (int n = 1; n < 20; ++n) {
+    Request prefix = Ask({request.prompt.begin(), request.prompt.begin() + n}, 1);
+    prefix.top_logprobs = 2;
+    const Recorded next = Answer(prefix);
+    const TokenOutput& described = asked.prompt[static_cast<size_t>(n - 1)];
+    EXPECT_EQ(described.id, request.prompt[static_cast<size_t>(n)]);
+    EXPECT_EQ(described.top, next.tokens[0].top) << "after " << n << " tokens";
+    EXPECT_LE(described.logprob, described.top[0].second);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::engine

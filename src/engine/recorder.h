@@ -14,7 +14,7 @@
 namespace sluice::engine {
 
 struct Recorded {
-  std::vector<TokenOutput> tokens;
+  std::vector<TokenOutput> prompt, tokens;
   std::optional<Finish> finish;
   Error error;
 
@@ -32,6 +32,7 @@ class Recorder {
     return [state = state_](const Event& event) {
       const std::lock_guard lock(state->mutex);
       EXPECT_FALSE(state->record.finish) << "an event after the end";
+      for (const TokenOutput& token : event.prompt) state->record.prompt.push_back(token);
       if (event.token) state->record.tokens.push_back(*event.token);
       state->record.finish = event.finish;
       state->record.error = event.error;

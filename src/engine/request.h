@@ -29,6 +29,7 @@ struct Request {
   SamplingParams sampling;
   std::vector<int32_t> stop_tokens;  // end the answer; reported as its last token with Finish::kStop
   int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
+  int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
 };
 
 enum class Finish : uint8_t { kStop, kLength, kCancelled, kError };
@@ -42,6 +43,7 @@ struct TokenOutput {
 // One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled, failed (a
 // logit that is not finite is a numerical error), or stopped because every token is banned.
 struct Event {
+  std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;
   std::optional<Finish> finish;
   Error error;  // Finish::kError

@@ -23,20 +23,25 @@ double LogSumExp(std::span<const float> logits) {
   return max + std::log(sum);
 }
 
-void ReportLogprobs(std::span<const float> logits, int top, TokenOutput* out) {
-  const double total = LogSumExp(logits);
-  const auto logprob = [&](int32_t id) { return static_cast<float>(logits[id] - total); };
-  out->logprob = logprob(out->id);
-  std::vector<int32_t> ids(logits.size());
-  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
-  const size_t n = std::min<size_t>(static_cast<size_t>(top), ids.size());
-  std::partial_sort(ids.begin(), ids.begin() + n, ids.end(), [&](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
-  for (size_t i = 0; i < n; ++i) out->top.emplace_back(ids[i], logprob(ids[i]));
-}
-
 }  // namespace
+
+TokenOutput DescribeToken(std::span<const float> logits, int32_t id, int top) {
+  const double total = LogSumExp(logits);
+  const auto logprob = [&](int32_t token) { return static_cast<float>(logits[token] - total); };
+  TokenOutput out{.id = id, .logprob = logprob(id), .top = {}};
+  // The best so far, best first; of equals the one with the smaller id.
+  std::vector<int32_t> best;
+  const auto better = [&](int32_t a, int32_t b) { return logits[a] > logits[b]; };
+  const size_t n = std::min<size_t>(static_cast<size_t>(std::max(top, 0)), logits.size());
+  for (size_t i = 0; n > 0 && i < logits.size(); ++i) {
+    const auto token = static_cast<int32_t>(i);
+    if (best.size() == n && !better(token, best.back())) continue;
+    if (best.size() == n) best.pop_back();
+    best.insert(std::upper_bound(best.begin(), best.end(), token, better), token);
+  }
+  for (const int32_t token : best) out.top.emplace_back(token, logprob(token));
+  return out;
+}
 
 int32_t ArgMax(std::span<const float> values) {
   size_t best = 0;
@@ -76,7 +81,7 @@ std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int to
   } else {
     out.id = ArgMax(logits);
   }
-  if (top >= 0) ReportLogprobs(logits, top, &out);
+  if (top >= 0) out = DescribeToken(logits, out.id, top);
   ++drawn_;
   const auto at = std::ranges::lower_bound(seen_, out.id, {}, &std::pair<int32_t, int>::first);
   if (at != seen_.end() && at->first == out.id) {

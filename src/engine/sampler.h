@@ -37,6 +37,9 @@ class Sampler {
   std::vector<Candidate> candidates_;
 };
 
+// `id` with its log probability by `logits`, and those of the `top` likeliest tokens.
+TokenOutput DescribeToken(std::span<const float> logits, int32_t id, int top);
+
 // The index of the largest value, the first of equals; 0 if all are NaN.
 int32_t ArgMax(std::span<const float> values);
 // The index of the first value that is infinite or NaN; -1: none.

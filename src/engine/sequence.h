@@ -17,9 +17,14 @@ struct Sequence {
   std::vector<int32_t> tokens;  // prompt, then answer
   kv::PageTable pages;          // pages.length tokens have their keys and values computed
   bool ended = false;           // to be removed
+  std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
 
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - pages.length; }
+  // The logits at this position are wanted for the prompt's next token.
+  bool describes(int64_t position) const {
+    return request.prompt_logprobs >= 0 && position + 1 < static_cast<int64_t>(request.prompt.size());
+  }
   int64_t longest() const { return static_cast<int64_t>(request.prompt.size()) + request.max_tokens; }
 };
 
