@@ -87,7 +87,7 @@ class Turns final : public Conversation {
   Result<std::vector<TokenId>> Encode() const {
     auto ids = prompt_.Encode(tokenizer_, {messages_, nullptr, {{"add_generation_prompt", true}}});
     if (!ids) return Fail(ErrorCode::kBadFile, ids.error().message);
-    return std::move(*ids);
+    return std::move(ids->ids);
   }
 
   const Tokenizer& tokenizer_;

@@ -12,9 +12,10 @@ namespace sluice::server {
 
 struct Usage {
   int64_t prompt_tokens = 0, completion_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompt, not computed anew
 };
 
-// {"prompt_tokens", "completion_tokens", "total_tokens"}
+// {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}
 nlohmann::ordered_json ToJson(const Usage& usage);
 
 // Identifies one answer: the same in each of its chunks.

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace sluice::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxTools = 128, kMaxToolNameLength = 64;
 constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool", "function"};
 
 // Reads one message after another; the first wrong one ends up in `fields`.
@@ -50,9 +48,9 @@ class MessageReader {
     Json read = message;
     if (role == "tool" && !message.value("tool_call_id", Json()).is_string())
       Refuse(".tool_call_id", "a message of a tool needs the id of the call it answers");
-    const bool calls_tools =
-        role == "assistant" && (message.contains("tool_calls") || message.contains("function_call"));
-    if (calls_tools) CheckToolCalls(message.value("tool_calls", Json::array()));
+    const Json calls = message.value("tool_calls", Json()), old_call = message.value("function_call", Json());
+    const bool calls_tools = role == "assistant" && !(calls.is_null() && old_call.is_null());
+    if (!calls.is_null()) CheckToolCalls(calls);
     const Json content = message.value("content", Json());
     if (!content.is_null())
       read["content"] = ReadContent(content);
@@ -99,52 +97,6 @@ class MessageReader {
   }
 };
 
-bool IsToolName(const Json& name) {
-  if (!name.is_string()) return false;
-  const auto& text = name.get_ref<const std::string&>();
-  return !text.empty() && text.size() <= kMaxToolNameLength &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                  c == '-' || c == '.';
-         });
-}
-
-Json ReadTools(Fields& fields) {
-  const Json* tools = fields.Raw("tools");
-  if (tools == nullptr) return {};
-  const auto refuse = [&](std::string message) {
-    fields.Refuse(BadParam("tools", std::move(message)));
-    return Json();
-  };
-  if (!tools->is_array()) return refuse("'tools' must be a list");
-  if (tools->size() > kMaxTools)
-    return refuse(fmt::format("there are {} tools, and may be {}", tools->size(), kMaxTools));
-  std::unordered_set<std::string> names;
-  for (const Json& tool : *tools) {
-    const Json function = tool.is_object() && tool.value("type", Json()) == "function"
-                              ? tool.value("function", Json())
-                              : Json();
-    if (!function.is_object() || !IsToolName(function.value("name", Json())))
-      return refuse("each tool must be a function with a name of letters, digits, '_', '-' or '.'");
-    const std::string name = function["name"];
-    if (!names.insert(name).second) return refuse(fmt::format("the tool '{}' appears twice", name));
-  }
-  return tools->empty() ? Json() : *tools;
-}
-
-// "none" hides the tools; a call cannot be forced here.
-void ReadToolChoice(Fields& fields, Json& tools) {
-  const Json* choice = fields.Raw("tool_choice");
-  if (choice == nullptr) return;
-  if (tools.is_null())
-    return fields.Refuse(BadParam("tool_choice", "'tool_choice' is only allowed with 'tools'"));
-  if (*choice == "none")
-    tools = nullptr;
-  else if (*choice != "auto")
-    fields.Refuse(
-        BadParam("tool_choice", "only \"auto\" and \"none\" are supported here", "unsupported_value"));
-}
-
 }  // namespace
 
 ChatInput ReadChatInput(Fields& fields) {
@@ -156,8 +108,11 @@ ChatInput ReadChatInput(Fields& fields) {
   }
   input.messages = MessageReader(fields).Read(*messages);
   input.tools = ReadTools(fields);
-  ReadToolChoice(fields, input.tools);
-  fields.Ignore({"parallel_tool_calls", "reasoning_effort", "verbosity", "prediction"});
+  input.tool_choice = ReadToolChoice(fields, input.tools);
+  if (input.tool_choice.mode == ToolChoice::Mode::kNone) input.tools = nullptr;
+  input.parallel_calls = fields.Bool("parallel_tool_calls").value_or(true);
+  input.include_reasoning = fields.Bool("include_reasoning").value_or(true);
+  fields.Ignore({"verbosity", "prediction"});
   input.kwargs = Json::object();
   if (const Json* kwargs = fields.Raw("chat_template_kwargs")) {
     if (!kwargs->is_object())
@@ -165,6 +120,7 @@ ChatInput ReadChatInput(Fields& fields) {
     else
       input.kwargs = *kwargs;
   }
+  if (const auto effort = fields.Text("reasoning_effort")) input.kwargs["reasoning_effort"] = *effort;
   input.kwargs["add_generation_prompt"] = fields.Bool("add_generation_prompt").value_or(true);
   return input;
 }

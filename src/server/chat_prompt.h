@@ -6,11 +6,17 @@
 #include <vector>
 
 #include "chat/chat_template.h"
+#include "server/answer_reading.h"
 #include "server/chat_messages.h"
 #include "server/errors.h"
 #include "tokenizer/tokenizer.h"
 
 namespace sluice::server {
+
+struct EncodedChat {
+  std::vector<int32_t> ids;
+  std::shared_ptr<const AnswerReading> reading;  // null: the answer is text
+};
 
 // Immutable; used by many threads.
 class ChatPrompt {
@@ -19,14 +25,18 @@ class ChatPrompt {
   // blank lines.
   static Result<ChatPrompt> For(const tokenizer::Tokenizer& tokenizer);
 
-  ApiResult<std::vector<int32_t>> Encode(const tokenizer::Tokenizer& tokenizer, const ChatInput& input) const;
+  ApiResult<EncodedChat> Encode(const tokenizer::Tokenizer& tokenizer, const ChatInput& input) const;
+  ApiResult<std::string> Render(const ChatInput& input) const;
 
  private:
   std::optional<chat::ChatTemplate> template_;
   chat::SpecialTokens special_tokens_;
-  bool knows_developer_ = false;  // the template treats that role itself
+  bool knows_developer_ = false;   // the template treats that role itself
+  bool object_arguments_ = false;  // it takes the arguments of past calls as objects, not as JSON in a string
+  chat::AnswerSyntax syntax_;
 
-  ApiResult<std::string> Render(const ChatInput& input) const;
+  void FindArgumentForm();
+  nlohmann::ordered_json Adapt(const nlohmann::ordered_json& messages) const;
 };
 
 }  // namespace sluice::server

@@ -1,6 +1,7 @@
 #include "server/choice.h"
 
 #include <algorithm>
+#include <random>
 #include <span>
 
 namespace sluice::server {
@@ -68,20 +69,104 @@ TokenText DescribeToken(const tokenizer::Tokenizer& tokenizer, int32_t id, float
   return {ValidUtf8(bytes), bytes, logprob};
 }
 
+void ChoiceDelta::Append(ChoiceDelta more) {
+  text += more.text;
+  reasoning += more.reasoning;
+  for (CallDelta& call : more.calls) {
+    if (calls.empty() || calls.back().index != call.index)
+      calls.push_back(std::move(call));
+    else
+      calls.back().arguments += call.arguments;
+  }
+  std::move(more.logprobs.begin(), more.logprobs.end(), std::back_inserter(logprobs));
+  finish_reason = more.finish_reason;
+}
+
 int64_t CountCharacters(std::string_view text) {
   return std::count_if(text.begin(), text.end(),
                        [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
-Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop, bool logprobs,
-               int64_t offset)
-    : tokenizer_(tokenizer), stop_(stop), logprobs_(logprobs), decoder_(tokenizer), offset_(offset) {}
+namespace {
+
+std::string NewCallId(chat::CallIds form) {
+  constexpr std::string_view kDigits = "0123456789abcdef", kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const bool nine = form == chat::CallIds::kNineCharacters;
+  const std::string_view alphabet = nine ? kLetters : kDigits;
+  std::random_device device;
+  std::uniform_int_distribution<size_t> place(0, alphabet.size() - 1);
+  std::string id = nine ? "" : "call_";
+  for (int i = nine ? 9 : 24; i > 0; --i) id += alphabet[place(device)];
+  return id;
+}
+
+}  // namespace
+
+Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop,
+               const AnswerReading* reading, bool logprobs, int64_t offset)
+    : tokenizer_(tokenizer),
+      stop_(stop),
+      reading_(reading),
+      logprobs_(logprobs),
+      parser_(reading == nullptr
+                  ? nullptr
+                  : chat::MakeAnswerParser(reading->syntax, reading->tools, reading->in_reasoning)),
+      decoder_(tokenizer, /*skip_special=*/reading == nullptr),
+      offset_(offset) {}
+
+void Choice::Decode(int32_t id) {
+  if (reading_ != nullptr && tokenizer_.IsSpecial(id) && !reading_->mark_tokens.contains(id)) return;
+  held_ += decoder_.Push(id);
+}
+
+void Choice::AddCallPiece(const chat::AnswerPiece& piece, ChoiceDelta& delta) const {
+  if (piece.call > 0 && !reading_->parallel_calls) return;
+  if (piece.kind == chat::AnswerPiece::Kind::kCallName)
+    return delta.calls.push_back({piece.call, NewCallId(reading_->syntax.call_ids), piece.text, ""});
+  if (delta.calls.empty() || delta.calls.back().index != piece.call)
+    delta.calls.push_back({.index = piece.call});
+  delta.calls.back().arguments += piece.text;
+}
+
+void Choice::Parse(ChoiceDelta& delta) {
+  using Kind = chat::AnswerPiece::Kind;
+  std::vector<chat::AnswerPiece> pieces = parser_->Push(std::exchange(delta.text, {}));
+  if (delta.finish_reason)
+    for (chat::AnswerPiece& piece : parser_->Finish()) pieces.push_back(std::move(piece));
+  for (const chat::AnswerPiece& piece : pieces) {
+    if (piece.kind == Kind::kContent)
+      delta.text += piece.text;
+    else if (piece.kind != Kind::kReasoning)
+      AddCallPiece(piece, delta);
+    else if (reading_->include_reasoning)
+      delta.reasoning += piece.text;
+    called_ = called_ || piece.kind == Kind::kCallName;
+  }
+  if (called_ && delta.finish_reason == "stop") delta.finish_reason = "tool_calls";
+}
+
+ChoiceDelta Choice::Take(const engine::Event& event) {
+  if (finished_) return {};
+  ChoiceDelta delta = TakeText(event);
+  if (parser_) Parse(delta);
+  return delta;
+}
 
 TokenLogprobs Choice::Describe(const engine::TokenOutput& token) {
   TokenLogprobs entry{offset_, DescribeToken(tokenizer_, token.id, token.logprob), {}};
   for (const auto& [id, logprob] : token.top) entry.top.push_back(DescribeToken(tokenizer_, id, logprob));
   offset_ += CountCharacters(entry.token.text);
   return entry;
+}
+
+void Choice::AddPrompt(const std::vector<engine::TokenOutput>& described, ChoiceDelta& delta) {
+  if (described_prompt_.empty()) return;
+  const int64_t answer = std::exchange(offset_, 0);
+  delta.logprobs.push_back(Describe({.id = described_prompt_[0], .logprob = 0, .top = {}}));
+  delta.logprobs.back().first = true;
+  for (const engine::TokenOutput& token : described) delta.logprobs.push_back(Describe(token));
+  offset_ = answer;
+  described_prompt_ = {};
 }
 
 void Choice::ContinueFrom(std::span<const int32_t> prompt) {
@@ -102,14 +187,15 @@ bool Choice::Release(bool last, std::string& out) {
   return false;
 }
 
-ChoiceDelta Choice::Take(const engine::Event& event) {
+ChoiceDelta Choice::TakeText(const engine::Event& event) {
   ChoiceDelta delta;
-  if (finished_) return delta;
+  AddPrompt(event.prompt, delta);
   const bool ends_answer = event.finish == engine::Finish::kStop;
   if (event.token) {
     ++tokens_;
+    logprob_sum_ += event.token->logprob;
     if (!ends_answer) {  // the token that ends the answer is no part of its text
-      held_ += decoder_.Push(event.token->id);
+      Decode(event.token->id);
       if (logprobs_) delta.logprobs.push_back(Describe(*event.token));
     }
   }

@@ -61,6 +61,11 @@ class FakeBackend final : public Backend {
   }
 
   ByteTokenizer& bytes() { return tokenizer_; }
+  // What later answers say.
+  void Say(std::string text) {
+    std::lock_guard lock(mutex_);
+    says_ = std::move(text);
+  }
   // From now on no token comes until Allow.
   void Hold() { SetBudget(0); }
   void Allow(int64_t tokens) { SetBudget(tokens); }
@@ -137,8 +142,11 @@ class FakeBackend final : public Backend {
         .id = ends ? ByteTokenizer::kEos : static_cast<unsigned char>(says_[running.said]), .logprob = -0.5f};
     for (int i = 0; i < running.request.top_logprobs; ++i)
       token.top.emplace_back('a' + i, -1.0f - static_cast<float>(i));
-    ++running.said;
     engine::Event event{.token = std::move(token)};
+    const auto& prompt = running.request.prompt;
+    if (running.said++ == 0 && running.request.prompt_logprobs >= 0)
+      for (size_t i = 1; i < prompt.size(); ++i)
+        event.prompt.push_back({.id = prompt[i], .logprob = -1, .top = {{'z', -0.25f}}});
     if (ends)
       event.finish = engine::Finish::kStop;
     else if (running.request.max_tokens > 0 &&

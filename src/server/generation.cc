@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
 
 #include "server/json_input.h"
@@ -17,7 +19,8 @@ using Json = nlohmann::ordered_json;
 Json ToJson(const Usage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},
-          {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
 }
 
 AnswerId AnswerId::Make(const std::string& prefix, const std::string& model) {
@@ -81,14 +84,16 @@ class Generation final : public PendingAnswer {
     for (size_t i = 0; i < count; ++i) {
       const size_t prompt = i / static_cast<size_t>(request_.choices);
       const int64_t offset = request_.echoes.empty() ? 0 : CountCharacters(request_.echoes[prompt]);
-      choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.top_logprobs >= 0, offset);
+      choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.reading.get(),
+                            request_.top_logprobs >= 0, offset);
+      if (request_.prompt_logprobs) choices_.back().DescribePrompt(request_.prompts[prompt]);
       if (request_.continues) choices_.back().ContinueFrom(request_.prompts[prompt]);
     }
     whole_.resize(count);
     for (size_t i = 0; i < count; ++i) {
       const size_t prompt = i / static_cast<size_t>(request_.choices);
       if (!request_.echoes.empty()) whole_[i].text = request_.echoes[prompt];
-      if (request_.max_tokens == 0) {
+      if (request_.max_tokens == 0 && !request_.prompt_logprobs) {
         mailbox_->Post(i, {.finish = engine::Finish::kLength});
         continue;
       }
@@ -139,12 +144,16 @@ class Generation final : public PendingAnswer {
     engine::Request request;
     request.prompt = request_.prompts[prompt];
     request.max_tokens = static_cast<int>(request_.max_tokens.value_or(0));
+    const bool prompt_alone = request_.max_tokens == 0;  // the engine computes at least one token
+    if (prompt_alone) request.max_tokens = 1;
     request.sampling = request_.sampling;
     request.sampling.seed +=
         index * 0x9e3779b97f4a7c15u;  // choices differ, and again the same way for a seed
     const auto ends = backend_.tokenizer().end_tokens();
     request.stop_tokens.assign(ends.begin(), ends.end());
     request.top_logprobs = request_.top_logprobs;
+    if (request_.kept < request_.choices) request.top_logprobs = std::max(request.top_logprobs, 0);
+    if (request_.prompt_logprobs) request.prompt_logprobs = request_.top_logprobs;
     return request;
   }
 
@@ -169,10 +178,18 @@ class Generation final : public PendingAnswer {
     }
   }
 
+  // For requests that want nothing but the prompt.
+  static engine::Event WithoutToken(const engine::Event& event) {
+    engine::Event rest = event;
+    rest.token.reset();
+    if (rest.finish == engine::Finish::kStop) rest.finish = engine::Finish::kLength;
+    return rest;
+  }
+
   void Handle(size_t index, const engine::Event& event, Progress& progress) {
     Choice& choice = choices_[index];
     if (choice.finished()) return;
-    ChoiceDelta delta = choice.Take(event);
+    ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
     if (delta.finish_reason == "error") return Break(event, progress);
     if (choice.finished()) {
       --unfinished_;
@@ -180,13 +197,10 @@ class Generation final : public PendingAnswer {
       if (choice.stopped_by_text() && index < ids_.size()) backend_.Cancel(ids_[index]);
     }
     if (request_.stream) {
-      if (!delta.text.empty() || !delta.logprobs.empty() || delta.finish_reason)
-        progress.bytes += Chunk(format_->Delta(static_cast<int>(index), delta));
+      if (!delta.empty()) progress.bytes += Chunk(format_->Delta(static_cast<int>(index), delta));
       return;
     }
-    whole_[index].text += delta.text;
-    for (auto& entry : delta.logprobs) whole_[index].logprobs.push_back(std::move(entry));
-    whole_[index].finish_reason = delta.finish_reason;
+    whole_[index].Append(std::move(delta));
   }
 
   void Break(const engine::Event& event, Progress& progress) {
@@ -202,6 +216,22 @@ class Generation final : public PendingAnswer {
     progress.failed = true;
   }
 
+  // For each prompt the likeliest answers, by their mean over tokens.
+  std::vector<size_t> KeptChoices() const {
+    const auto per_prompt = static_cast<size_t>(request_.choices);
+    std::vector<size_t> kept;
+    for (size_t first = 0; first < choices_.size(); first += per_prompt) {
+      std::vector<size_t> order(per_prompt);
+      std::iota(order.begin(), order.end(), first);
+      if (request_.kept < request_.choices)
+        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+          return choices_[a].mean_logprob() > choices_[b].mean_logprob();
+        });
+      kept.insert(kept.end(), order.begin(), order.begin() + request_.kept);
+    }
+    return kept;
+  }
+
   void Finish(Progress& progress) {
     if (request_.stream) {
       if (request_.include_usage) {
@@ -215,8 +245,8 @@ class Generation final : public PendingAnswer {
     }
     Json body = Envelope(format_->object());
     Json& choices = body["choices"] = Json::array();
-    for (size_t i = 0; i < whole_.size(); ++i)
-      choices.push_back(format_->Whole(static_cast<int>(i), whole_[i]));
+    for (const size_t i : KeptChoices())
+      choices.push_back(format_->Whole(static_cast<int>(choices.size()), whole_[i]));
     body["usage"] = ToJson(usage_);
     progress.reply = Reply{200, Dump(body), "application/json", headers()};
   }

@@ -96,7 +96,7 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   const auto seed = fields.Integer("seed", INT64_MIN, INT64_MAX);
   request.seeded = seed.has_value();
   sampling.seed = seed ? static_cast<uint64_t>(*seed) : RandomSeed();
-  request.choices = static_cast<int>(fields.Integer("n", 1, kMaxChoices).value_or(1));
+  request.choices = request.kept = static_cast<int>(fields.Integer("n", 1, kMaxChoices).value_or(1));
   ReadStop(fields, request);
   ReadLogitBias(fields, backend, request);
   ReadStreaming(fields, request);

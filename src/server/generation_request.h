@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/answer_reading.h"
 #include "server/backend.h"
 #include "server/errors.h"
 #include "server/fields.h"
@@ -17,12 +18,15 @@ struct GenerationRequest {
   std::vector<std::vector<int32_t>> prompts;  // one for chat
   std::vector<std::string> echoes;            // text in front of each prompt's answers; empty: none
   bool continues = false;                     // answers go on from their prompts: a space at the seam is kept
-  int choices = 1;                            // answers per prompt ("n")
+  int choices = 1;                            // answers computed per prompt
+  int kept = 1;                               // answers given per prompt ("n"): the likeliest
+  bool prompt_logprobs = false;               // as many as of the answer, for echoes
   std::optional<int64_t> max_tokens;
   engine::SamplingParams sampling;
   bool seeded = false;  // the client chose sampling.seed
   std::vector<std::string> stop;
-  int top_logprobs = -1;  // -1: no log probabilities
+  std::shared_ptr<const AnswerReading> reading;  // null: answers are text
+  int top_logprobs = -1;                         // -1: no log probabilities
   bool stream = false, include_usage = false;
   std::vector<std::string> ignored_fields;
 };

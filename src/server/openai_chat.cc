@@ -38,6 +38,21 @@ Json FinishReason(const ChoiceDelta& delta) {
   return delta.finish_reason ? Json(*delta.finish_reason) : Json();
 }
 
+// A stream numbers its calls, and names each only once.
+Json CallEntry(const CallDelta& call, bool streamed) {
+  Json entry = Json::object();
+  if (streamed) entry["index"] = call.index;
+  Json function = Json::object();
+  if (!call.name.empty()) {
+    entry["id"] = call.id;
+    entry["type"] = "function";
+    function["name"] = call.name;
+  }
+  function["arguments"] = call.arguments;
+  entry["function"] = std::move(function);
+  return entry;
+}
+
 class Format final : public AnswerFormat {
  public:
   Json FirstDelta(int index) const override {
@@ -47,17 +62,25 @@ class Format final : public AnswerFormat {
             {"finish_reason", nullptr}};
   }
   Json Delta(int index, const ChoiceDelta& delta) const override {
-    Json content = Json::object();
-    if (!delta.text.empty()) content["content"] = delta.text;
+    Json added = Json::object();
+    if (!delta.reasoning.empty()) added["reasoning_content"] = delta.reasoning;
+    if (!delta.text.empty()) added["content"] = delta.text;
+    for (const CallDelta& call : delta.calls)
+      added["tool_calls"].push_back(CallEntry(call, /*streamed=*/true));
     return {{"index", index},
-            {"delta", std::move(content)},
+            {"delta", std::move(added)},
             {"logprobs", Logprobs(delta)},
             {"finish_reason", FinishReason(delta)}};
   }
   const char* chunk_object() const override { return "chat.completion.chunk"; }
   Json Whole(int index, const ChoiceDelta& whole) const override {
+    Json message = {{"role", "assistant"}, {"content", whole.text}, {"refusal", nullptr}};
+    if (!whole.reasoning.empty()) message["reasoning_content"] = whole.reasoning;
+    for (const CallDelta& call : whole.calls)
+      message["tool_calls"].push_back(CallEntry(call, /*streamed=*/false));
+    if (whole.text.empty() && !whole.calls.empty()) message["content"] = nullptr;
     return {{"index", index},
-            {"message", {{"role", "assistant"}, {"content", whole.text}, {"refusal", nullptr}}},
+            {"message", std::move(message)},
             {"logprobs", Logprobs(whole)},
             {"finish_reason", FinishReason(whole)}};
   }
@@ -92,6 +115,15 @@ void RefuseUnsupported(Fields& fields) {
     fields.Refuse(BadParam("audio", "audio is not supported here", "unsupported_value"));
 }
 
+// A call can be promised only where the answer's form can be constrained.
+void ForceCalls(Fields& fields, const ChatInput& input) {
+  const auto mode = input.tool_choice.mode;
+  if (mode == ToolChoice::Mode::kRequired || mode == ToolChoice::Mode::kNamed)
+    fields.Refuse(BadParam(
+        "tool_choice", "a call cannot be forced here: this server does not constrain answers; use \"auto\"",
+        "unsupported_value"));
+}
+
 }  // namespace
 
 ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& backend,
@@ -105,9 +137,12 @@ ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& ba
   const ChatInput input = ReadChatInput(fields);
   request.ignored_fields = fields.Unknown();
   if (!fields.ok()) return tl::make_unexpected(fields.error());
+  ForceCalls(fields, input);
+  if (!fields.ok()) return tl::make_unexpected(fields.error());
   auto prompt = chat_prompt.Encode(backend.tokenizer(), input);
   if (!prompt) return tl::make_unexpected(std::move(prompt).error());
-  request.prompts.push_back(std::move(*prompt));
+  request.prompts.push_back(std::move(prompt->ids));
+  request.reading = std::move(prompt->reading);
   CheckLengths(fields, backend, "messages", request);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
   return request;

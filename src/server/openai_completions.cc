@@ -36,12 +36,12 @@ class Format final : public AnswerFormat {
          offsets = Json::array();
     for (const TokenLogprobs& entry : delta.logprobs) {
       tokens.push_back(entry.token.text);
-      token_logprobs.push_back(entry.token.logprob);
+      offsets.push_back(entry.offset);
+      token_logprobs.push_back(entry.first ? Json() : Json(entry.token.logprob));
       Json top = Json::object();
       for (const TokenText& other : entry.top)
         if (!top.contains(other.text)) top[other.text] = other.logprob;
-      top_logprobs.push_back(std::move(top));
-      offsets.push_back(entry.offset);
+      top_logprobs.push_back(entry.first ? Json() : std::move(top));
     }
     return {{"tokens", std::move(tokens)},
             {"token_logprobs", std::move(token_logprobs)},
@@ -108,10 +108,15 @@ class PromptReader {
   }
 };
 
-void RefuseUnsupported(Fields& fields, const GenerationRequest& request) {
-  const auto best_of = fields.Integer("best_of", 1, kMaxChoices);
-  if (best_of && *best_of != request.choices)
-    fields.Refuse(BadParam("best_of", "'best_of' must equal 'n' here", "unsupported_value"));
+void ReadBestOf(Fields& fields, GenerationRequest& request) {
+  if (const auto best_of = fields.Integer("best_of", 1, kMaxChoices)) {
+    if (*best_of < request.kept)
+      fields.Refuse(BadParam("best_of", fmt::format("'best_of' is {}, less than the {} answers of 'n'",
+                                                    *best_of, request.kept)));
+    if (*best_of > request.kept && request.stream)
+      fields.Refuse(BadParam("best_of", "'best_of' above 'n' is not allowed when 'stream' is true"));
+    request.choices = static_cast<int>(*best_of);
+  }
   if (const auto suffix = fields.Text("suffix"); suffix && !suffix->empty())
     fields.Refuse(BadParam("suffix", "'suffix' is not supported here", "unsupported_value"));
 }
@@ -129,10 +134,8 @@ ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backe
   const bool echo = fields.Bool("echo").value_or(false);
   if (request.max_tokens == 0 && !echo)
     fields.Refuse(BadParam("max_tokens", "'max_tokens' may be 0 only with 'echo'"));
-  if (echo && request.top_logprobs >= 0)
-    fields.Refuse(
-        BadParam("echo", "log probabilities of the prompt are not supported here", "unsupported_value"));
-  RefuseUnsupported(fields, request);
+  request.prompt_logprobs = echo && request.top_logprobs >= 0;
+  ReadBestOf(fields, request);
   if (fields.ok()) PromptReader(fields, backend, request).Read();
   if (!echo) request.echoes.clear();
   request.ignored_fields = fields.Unknown();

@@ -212,7 +212,8 @@ TEST_F(ServerTest, WrongCompletionParametersAreNamed) {
   Start();
   const BadCase cases[] = {{R"("logprobs":6)", "logprobs"},
                            {R"("max_tokens":0)", "max_tokens"},
-                           {R"("best_of":3)", "best_of"},
+                           {R"("n":2,"best_of":1)", "best_of"},
+                           {R"("best_of":3,"stream":true)", "best_of"},
                            {R"("suffix":"x")", "suffix"}};
   for (const BadCase& test : cases)
     EXPECT_EQ(Complete(test.members).Error("param"), test.param) << test.members;
@@ -267,6 +268,49 @@ TEST_F(ServerTest, AFullQueueAsksToComeBack) {
   EXPECT_EQ(response.status, 429);
   EXPECT_EQ(response.Error("code"), "queue_full");
   EXPECT_NE(response.head.find("retry-after-ms"), std::string::npos);
+}
+
+// As lm-evaluation-harness reads it: the first token has no probability, the others theirs, the answer's
+// last.
+TEST_F(ServerTest, EchoedPromptsHaveLogprobs) {
+  Start();
+  const Json choice =
+      Post("/v1/completions", R"({"prompt":[72,105,33],"max_tokens":1,"echo":true,"logprobs":1})")
+          .json()["choices"][0];
+  EXPECT_EQ(choice["text"], "Hi!H");
+  const Json logprobs = choice["logprobs"];
+  EXPECT_EQ(logprobs["tokens"], Json::parse(R"(["H","i","!","H"])"));
+  EXPECT_EQ(logprobs["token_logprobs"], Json::parse("[null,-1.0,-1.0,-0.5]"));
+  EXPECT_EQ(logprobs["top_logprobs"][0], nullptr);
+  EXPECT_EQ(logprobs["top_logprobs"][1], Json::parse(R"({"z":-0.25})"));
+  EXPECT_EQ(logprobs["text_offset"], Json::parse("[0,1,2,3]"));
+  // The prompt alone.
+  const Json alone = Complete(R"("max_tokens":0,"echo":true,"logprobs":0)").json();
+  EXPECT_EQ(alone["choices"][0]["text"], "Hi");
+  EXPECT_EQ(alone["choices"][0]["logprobs"]["token_logprobs"].size(), 2u);
+  EXPECT_EQ(alone["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(alone["usage"]["completion_tokens"], 0);
+  // Streamed, they come before the answer's.
+  std::vector<double> streamed;
+  for (const std::string& event :
+       Events(Complete(R"("max_tokens":2,"echo":true,"logprobs":0,"stream":true)").body)) {
+    if (event == "[DONE]") break;
+    const Json one = Json::parse(event)["choices"][0]["logprobs"];
+    if (!one.is_null())
+      for (const Json& value : one["token_logprobs"])
+        streamed.push_back(value.is_null() ? 1 : value.get<double>());
+  }
+  EXPECT_EQ(streamed, (std::vector<double>{1, -1, -0.5, -0.5}));
+}
+
+TEST_F(ServerTest, BestOfGivesTheLikeliest) {
+  Start();
+  const Json answer = Complete(R"("n":2,"best_of":3,"max_tokens":4)").json();
+  ASSERT_EQ(answer["choices"].size(), 2u);
+  EXPECT_EQ(answer["choices"][1]["index"], 1);
+  EXPECT_EQ(answer["choices"][0]["logprobs"], nullptr);
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 12);
+  EXPECT_EQ(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "server/json_input.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/tokenizer_routes.h"
 
 namespace sluice::server {
 
@@ -22,6 +23,12 @@ struct Service::Route {
 
 const Service::Route Service::kRoutes[] = {
     {"GET", "/health", true, &Service::Health},
+    {"GET", "/ready", true, &Service::Ready},
+    {"GET", "/version", true, &Service::Version},
+    {"POST", "/tokenize", false, &Service::TokenizeText},
+    {"POST", "/detokenize", false, &Service::DetokenizeIds},
+    {"GET", "/tokenizer_info", false, &Service::AboutTokenizer},
+    {"POST", "/apply-template", false, &Service::RenderTemplate},
     {"GET", "/v1/models", false, &Service::Models},
     {"GET", "/v1/models/", false, &Service::OneModel},
     {"POST", "/v1/chat/completions", false, &Service::Chat},
@@ -111,6 +118,38 @@ Answer Service::Handle(const HttpRequest& request, Waker wake) {
 Answer Service::Health(const HttpRequest&, Waker) {
   if (draining_) return Reply{503, Dump({{"status", "draining"}})};
   return Reply{200, Dump({{"status", "ok"}})};
+}
+
+Answer Service::Ready(const HttpRequest&, Waker) {
+  if (draining_) return Reply{503, Dump({{"ready", false}})};
+  return Reply{200, Dump({{"ready", true}})};
+}
+
+Answer Service::Version(const HttpRequest&, Waker) { return Reply{200, Dump({{"version", SLUICE_VERSION}})}; }
+
+template <typename Make>
+Answer Service::AnswerJson(const HttpRequest& request, Make make) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  const ApiResult<Json> answer = make(*body);
+  if (!answer) return ErrorReply(answer.error());
+  return Reply{200, Dump(*answer)};
+}
+
+Answer Service::TokenizeText(const HttpRequest& request, Waker) {
+  return AnswerJson(request, [&](const Json& body) { return Tokenize(body, backend_, chat_prompt_); });
+}
+
+Answer Service::DetokenizeIds(const HttpRequest& request, Waker) {
+  return AnswerJson(request, [&](const Json& body) { return Detokenize(body, backend_); });
+}
+
+Answer Service::AboutTokenizer(const HttpRequest&, Waker) {
+  return Reply{200, Dump(TokenizerInfo(backend_))};
+}
+
+Answer Service::RenderTemplate(const HttpRequest& request, Waker) {
+  return AnswerJson(request, [&](const Json& body) { return ApplyTemplate(body, chat_prompt_); });
 }
 
 std::string Service::ModelEntry() const {

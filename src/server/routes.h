@@ -34,6 +34,15 @@ class Service {
 
   std::string ModelEntry() const;  // JSON
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
+  // Answers with what `make` gives for the body.
+  template <typename Make>
+  static Answer AnswerJson(const HttpRequest& request, Make make);
+  Answer Ready(const HttpRequest& request, Waker wake);
+  Answer Version(const HttpRequest& request, Waker wake);
+  Answer TokenizeText(const HttpRequest& request, Waker wake);
+  Answer DetokenizeIds(const HttpRequest& request, Waker wake);
+  Answer AboutTokenizer(const HttpRequest& request, Waker wake);
+  Answer RenderTemplate(const HttpRequest& request, Waker wake);
   Answer Health(const HttpRequest& request, Waker wake);
   Answer Models(const HttpRequest& request, Waker wake);
   Answer OneModel(const HttpRequest& request, Waker wake);
