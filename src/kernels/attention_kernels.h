@@ -49,8 +49,10 @@ struct KeyRange {
 
 SLUICE_INLINE KeyRange RangeInPage(int64_t page, int64_t begin, int64_t end) {
   const int64_t first = page * kPageTokens;
-  return {begin > first ? static_cast<int>(begin - first) : 0,
-          end < first + kPageTokens ? static_cast<int>(end - first) : kPageTokens};
+  const auto within = [&](int64_t at) {
+    return at < 0 ? 0 : static_cast<int>(at < kPageTokens ? at : kPageTokens);
+  };
+  return {within(begin - first), within(end - first)};
 }
 
 // What a running softmax subtracts: its highest logit, or 0 while every key is masked by an infinite bias.
@@ -204,13 +206,22 @@ void AdjustHead(const AttendArgs& args, int head, int64_t page, KeyRange keys, f
   *highest = MaxOf(Max(low, high));
 }
 
-// Logits to weights, for the group that starts at head `first`.
-void WeighPage(const AttendArgs& args, int first, int heads, int64_t page, KeyRange keys, HeadGroup& group) {
-  for (int h = 0; h < heads; ++h) {
+// Heads [lo, hi) of a group.
+struct HeadRange {
+  int lo, hi;
+};
+
+// Logits to weights, for heads of the group that starts at head `first`. The others' state stays: no logit of
+// theirs counts, and their factor is one.
+void WeighPage(const AttendArgs& args, int first, HeadRange heads, int64_t page, KeyRange keys,
+               HeadGroup& group) {
+  Store(group.page, F32x16::All(-kInfinity));
+  for (int h = heads.lo; h < heads.hi; ++h) {
     AdjustHead(args, first + h, page, keys, group.weights + h * kPageTokens, &group.page[h]);
   }
   Store(group.base, AdvanceHighest(Load(group.page), group.highest, group.factor));
-  for (int h = 0; h < heads; ++h) {
+  Store(group.page, F32x16::All(0.0f));
+  for (int h = heads.lo; h < heads.hi; ++h) {
     float* weights = group.weights + h * kPageTokens;
     const F32x16 base = F32x16::All(group.base[h]);
     const F32x16 low = ExpOf(Load(weights) - base);
@@ -222,26 +233,49 @@ void WeighPage(const AttendArgs& args, int first, int heads, int64_t page, KeyRa
   Store(group.sum, Fma(Load(group.sum), Load(group.factor), Load(group.page)));
 }
 
+KeyRange RangeOfHead(const AttendArgs& args, int head, int64_t page) {
+  if (args.ends == nullptr) return RangeInPage(page, args.begin, args.end);
+  return RangeInPage(page, args.begins[head], args.ends[head]);
+}
+
+// One page for heads that see the same keys of it.
+template <class T>
+void AttendPage(const AttendArgs& args, int first, HeadRange heads, int64_t page, KeyRange keys,
+                HeadGroup& group) {
+  const float* q = args.q + int64_t{first} * args.k_dim;
+  const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
+  ForBlocks<kScoreHeads>(
+      heads.hi,
+      [&](auto block, int h) {
+        for (int v = 0; v < 2; v += kScoreVecs) {
+          ScoreBlock<T, block.value, kScoreVecs>(k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
+                                                 group.weights + h * kPageTokens + 16 * v);
+        }
+      },
+      heads.lo);
+  WeighPage(args, first, heads, page, keys, group);
+  Accumulate(reinterpret_cast<const T*>(args.v_pages[page]), args.v_dim, keys,
+             Weights{group.weights + heads.lo * kPageTokens, kPageTokens, 1}, group.factor + heads.lo,
+             heads.hi - heads.lo, args.v_dim, args.out + int64_t{first + heads.lo} * args.v_dim);
+}
+
 template <KvType kType>
 void AttendGroup(const AttendArgs& args, int first, int heads) {
   using T = typename KvElement<kType>::Type;
   HeadGroup group = {};
   Store(group.highest, F32x16::All(-kInfinity));
-  const float* q = args.q + int64_t{first} * args.k_dim;
   float* out = args.out + int64_t{first} * args.v_dim;
   Map(out, int64_t{heads} * args.v_dim, out, [](F32x16) { return F32x16::All(0.0f); });
   for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
-    const KeyRange keys = RangeInPage(page, args.begin, args.end);
-    const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
-    ForBlocks<kScoreHeads>(heads, [&](auto block, int h) {
-      for (int v = 0; v < 2; v += kScoreVecs) {
-        ScoreBlock<T, block.value, kScoreVecs>(k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
-                                               group.weights + h * kPageTokens + 16 * v);
+    // Heads that see the same keys go together.
+    for (HeadRange run = {0, 0}; run.lo < heads; run.lo = run.hi) {
+      const KeyRange keys = RangeOfHead(args, first + run.lo, page);
+      for (run.hi = run.lo + 1; run.hi < heads; ++run.hi) {
+        const KeyRange next = RangeOfHead(args, first + run.hi, page);
+        if (next.lo != keys.lo || next.hi != keys.hi) break;
       }
-    });
-    WeighPage(args, first, heads, page, keys, group);
-    Accumulate(reinterpret_cast<const T*>(args.v_pages[page]), args.v_dim, keys,
-               Weights{group.weights, kPageTokens, 1}, group.factor, heads, args.v_dim, out);
+      if (keys.lo < keys.hi) AttendPage<T>(args, first, run, page, keys, group);
+    }
   }
   const float* sinks = args.sinks == nullptr ? nullptr : args.sinks + first;
   FinishHeads(group.highest, group.sum, sinks, heads, args.v_dim, out);

@@ -84,6 +84,7 @@ struct Problem {
 
   Shape shape;
   Row q, keys, values, sinks, bias;
+  std::vector<int64_t> begins, ends;        // of each head, or empty
   std::vector<Row> k_pages, v_pages, rows;  // rows: the latent form, [32][k_dim]
 };
 
@@ -106,6 +107,10 @@ Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = 
   args.v_pages = v.data();
   args.begin = s.begin;
   args.end = s.end;
+  if (!p.ends.empty()) {
+    args.begins = p.begins.data() + first;
+    args.ends = p.ends.data() + first;
+  }
   args.logit_cap = s.cap;
   args.sinks = s.sinks ? sinks.data() : nullptr;
   args.bias = s.bias ? bias.data() : nullptr;
@@ -257,6 +262,29 @@ TEST(AttentionTest, AHeadDoesNotDependOnItsCompany) {
       };
       same(all, RunPlain(isa, KvType::kF16, p, first, heads));
       same(all_latent, RunLatent(isa, KvType::kF16, p, first, heads));
+    }
+  }
+}
+
+// The heads of several tokens in one call, each with its own window.
+TEST(AttentionTest, HeadsMayHaveRangesOfTheirOwn) {
+  Problem all({14, 40, 24, 3, 120, true, false, 4.0f}, 25);
+  for (int h = 0; h < 14; ++h) {
+    const int token = h / 2;
+    all.begins.push_back(3 + token * 7);
+    all.ends.push_back(token == 6 ? 120 : 61 + token);
+  }
+  for (Isa isa : SupportedTiers()) {
+    const Row together = RunPlain(isa, KvType::kF16, all);
+    for (int h = 0; h < 14; ++h) {
+      Problem alone = all;
+      alone.begins.clear();
+      alone.ends.clear();
+      alone.shape.begin = all.begins[h];
+      alone.shape.end = all.ends[h];
+      const Row want = RunPlain(isa, KvType::kF16, alone, h, 1);
+      const Row got(together.begin() + h * 24, together.begin() + (h + 1) * 24);
+      EXPECT_EQ(FirstDifference(want, got), -1) << Name(isa) << " head " << h;
     }
   }
 }

@@ -23,7 +23,8 @@ inline constexpr int kPageTokens = 32;
 enum class KvType : uint8_t { kF32, kF16 };
 constexpr int64_t Bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
 
-// Attention of one token's query heads that share one KV head, over keys [begin, end).
+// Attention of query heads that share one KV head, over keys [begin, end). Heads may be those of several tokens: then each
+// has a range of its own. A head's result does not depend on the others.
 struct AttendArgs {
   const float* q = nullptr;  // [heads][k_dim], already scaled
   int heads = 0;
@@ -31,6 +32,7 @@ struct AttendArgs {
   const std::byte* const* k_pages = nullptr;  // page p holds positions [32 p, 32 p + 32), transposed: [k_dim][32]
   const std::byte* const* v_pages = nullptr;  // [32][v_dim]
   int64_t begin = 0, end = 0;                 // 0 <= begin < end
+  const int64_t *begins = nullptr, *ends = nullptr;  // [heads] within [begin, end); null: all see the same
   float logit_cap = 0;                        // s = cap * tanh(s / cap); 0 = off
   const float* sinks = nullptr;               // [heads]: a logit that takes part in the softmax and has no value
   const float* bias = nullptr;                // [heads][bias_stride], added to the logit of key j: bias[h][j]; null = none

@@ -79,6 +79,11 @@ struct SequenceRuns {
   void Sort(const Batch& batch);
 };
 
+// Tokens [first, first + count) of a batch: consecutive positions of one sequence.
+struct TokenRun {
+  int32_t first = 0, count = 0;
+};
+
 struct Context {
   const model::Plan* plan = nullptr;
   const kernels::Table* kernels = nullptr;
@@ -88,6 +93,7 @@ struct Context {
   int workers = 1;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits
+  std::span<const TokenRun> runs;                   // all tokens
   const SequenceRuns* sequence_runs = nullptr;      // sorted where the plan keeps states
   std::vector<std::vector<float>>* rope = nullptr;  // per table: [tokens][2 * pairs], cosines then sines
 

@@ -54,6 +54,7 @@ class CpuBackend final : public Backend {
     for (size_t t = 0; t < batch.tokens.size(); ++t)
       if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
     PrepareTrace(batch);
+    FindRuns(batch);
     context_.batch = &batch;
     context_.outputs = outputs_;
     for (Progress& p : progress_) {
@@ -165,6 +166,18 @@ class CpuBackend final : public Backend {
     return {};
   }
 
+  void FindRuns(const Batch& batch) {
+    runs_.clear();
+    for (size_t t = 0; t < batch.tokens.size(); ++t) {
+      const BatchToken& token = batch.tokens[t];
+      const bool goes_on = t > 0 && batch.tokens[t - 1].sequence == token.sequence &&
+                           batch.tokens[t - 1].position + 1 == token.position;
+      if (!goes_on) runs_.push_back({static_cast<int32_t>(t), 0});
+      ++runs_.back().count;
+    }
+    context_.runs = runs_;
+  }
+
   void PrepareTrace(const Batch& batch) const {
     if (batch.trace == nullptr) return;
     batch.trace->layers.assign(static_cast<size_t>(plan_.moe_layers), {});
@@ -191,6 +204,7 @@ class CpuBackend final : public Backend {
   std::vector<Progress> progress_;             // [steps], of this batch
   alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
+  std::vector<TokenRun> runs_;
   StepClock clock_;
   Context context_;
 };

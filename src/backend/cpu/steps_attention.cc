@@ -120,35 +120,111 @@ void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worke
   }
 }
 
-int64_t TileCount(const model::AttendStep& step, const Context& c) { return c.tokens() * step.gqa.kv_heads; }
+namespace {
+
+constexpr int kAttendRows =
+    16;  // query rows of a tile: heads of one or of several tokens that share their keys
+
+// Tokens of a run that one tile takes.
+int32_t TokensPerTile(const model::Gqa& gqa) { return std::max(1, kAttendRows / (gqa.heads / gqa.kv_heads)); }
+
+int64_t BlockCount(const Context& c, int32_t per_tile) {
+  int64_t blocks = 0;
+  for (const TokenRun& run : c.runs) blocks += Tiles(run.count, per_tile);
+  return blocks;
+}
+
+// The block-th piece of at most per_tile tokens.
+TokenRun BlockOf(const Context& c, int32_t per_tile, int64_t block) {
+  for (const TokenRun& run : c.runs) {
+    const int64_t blocks = Tiles(run.count, per_tile);
+    if (block < blocks) {
+      const int32_t at = static_cast<int32_t>(block) * per_tile;
+      return {run.first + at, std::min(per_tile, run.count - at)};
+    }
+    block -= blocks;
+  }
+  return {};
+}
+
+// The first key that a query at `position` sees.
+int64_t FirstKey(const model::Gqa& gqa, int64_t position) {
+  if (gqa.chunk != 0) return position / gqa.chunk * gqa.chunk;
+  return gqa.window != 0 ? std::max<int64_t>(0, position + 1 - gqa.window) : 0;
+}
+
+// What each row of a tile with several tokens brings.
+struct AttendRows {
+  int64_t begins[kAttendRows], ends[kAttendRows];
+  float sinks[kAttendRows];
+};
+
+void TakeAttendRows(const Context& c, const model::AttendStep& step, TokenRun tokens, int head,
+                    AttendRows* rows, float* q) {
+  const model::Gqa& gqa = step.gqa;
+  const int group = gqa.heads / gqa.kv_heads;
+  for (int32_t i = 0, r = 0; i < tokens.count; ++i) {
+    const int64_t t = tokens.first + i, position = c.batch->tokens[t].position;
+    std::copy_n(c.buffers->Row(Buffer::kQuery, t) + head * group * gqa.head_dim, group * gqa.head_dim,
+                q + int64_t{i} * group * gqa.head_dim);
+    for (int h = 0; h < group; ++h, ++r) {
+      rows->begins[r] = FirstKey(gqa, position);
+      rows->ends[r] = position + 1;
+      if (step.sinks != nullptr) rows->sinks[r] = step.sinks[head * group + h];
+    }
+  }
+}
+
+}  // namespace
+
+int64_t TileCount(const model::AttendStep& step, const Context& c) {
+  return BlockCount(c, TokensPerTile(step.gqa)) * step.gqa.kv_heads;
+}
 void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::Gqa& gqa = step.gqa;
-  // A head's tiles are neighbours, so that its keys stay in the cache from token to token.
-  const int64_t t = tile % c.tokens();
-  const int head = static_cast<int>(tile / c.tokens());
-  const BatchToken& token = c.batch->tokens[t];
+  const int32_t per_tile = TokensPerTile(gqa);
+  // A head's tiles are neighbours, so that its keys stay in the cache from tile to tile.
+  const int64_t blocks = BlockCount(c, per_tile);
+  const TokenRun tokens = BlockOf(c, per_tile, tile % blocks);
+  const int head = static_cast<int>(tile / blocks);
+  const BatchToken& token = c.batch->tokens[tokens.first];
   const kv::PageTable& table = *c.batch->sequences[token.sequence];
   const int group = gqa.heads / gqa.kv_heads;
+  const int64_t first_row = int64_t{head} * group * gqa.head_dim;
 
   kernels::AttendArgs args;
-  args.end = token.position + 1;
-  if (gqa.window != 0) args.begin = std::max<int64_t>(0, args.end - gqa.window);
-  if (gqa.chunk != 0) args.begin = token.position / gqa.chunk * gqa.chunk;
+  args.begin = FirstKey(gqa, token.position);
+  args.end = token.position + tokens.count;
   const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
   TakePages(&worker.key_pages, table, first, last,
             [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
   TakePages(&worker.value_pages, table, first, last,
             [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
-  args.q = c.buffers->Row(Buffer::kQuery, t) + head * group * gqa.head_dim;
-  args.heads = group;
+  args.heads = group * tokens.count;
   args.k_dim = args.v_dim = gqa.head_dim;
   args.k_pages = worker.key_pages.data();
   args.v_pages = worker.value_pages.data();
   args.logit_cap = gqa.logit_cap;
-  args.sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
-  args.out = c.buffers->Row(Buffer::kAttended, t) + head * group * gqa.head_dim;
+  AttendRows rows;
+  if (tokens.count == 1) {
+    args.q = c.buffers->Row(Buffer::kQuery, tokens.first) + first_row;
+    args.sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
+    args.out = c.buffers->Row(Buffer::kAttended, tokens.first) + first_row;
+  } else {
+    float* q = worker.Floats(int64_t{args.heads} * gqa.head_dim);
+    TakeAttendRows(c, step, tokens, head, &rows, q);
+    args.q = q;
+    args.begins = rows.begins;
+    args.ends = rows.ends;
+    args.sinks = step.sinks == nullptr ? nullptr : rows.sinks;
+    args.out = worker.MoreFloats(int64_t{args.heads} * gqa.head_dim);
+  }
   (c.pool->type() == KvType::kF32 ? c.kernels->attend_f32 : c.kernels->attend_f16)(args);
-  if (gqa.out_gate) ApplyGates(c, worker, gqa, t, head * group, group, args.out);
+  for (int32_t i = 0; i < tokens.count; ++i) {
+    float* out = c.buffers->Row(Buffer::kAttended, tokens.first + i) + first_row;
+    if (tokens.count > 1) std::copy_n(args.out + i * group * gqa.head_dim, group * gqa.head_dim, out);
+    if (gqa.out_gate) ApplyGates(c, worker, gqa, tokens.first + i, head * group, group, out);
+  }
 }
 
 int64_t TileCount(const model::LatentStoreStep&, const Context& c) { return c.tokens(); }
