@@ -125,12 +125,5 @@ void AttendLatent(const AttendLatentArgs& args) {
   }
 }
 
-void FillAttention(Table& table) {
-  table.attend_f32 = Attend<KvType::kF32>;
-  table.attend_f16 = Attend<KvType::kF16>;
-  table.attend_latent_f32 = AttendLatent<KvType::kF32>;
-  table.attend_latent_f16 = AttendLatent<KvType::kF16>;
-}
-
 }  // namespace
 }  // namespace sluice::kernels

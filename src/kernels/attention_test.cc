@@ -147,6 +147,26 @@ Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads =
   return out.values();
 }
 
+// The heads' weights are the problem's sinks.
+Row RunScores(Isa isa, KvType type, const Problem& p, int64_t begin, int64_t end) {
+  const Shape& s = p.shape;
+  const Pages k(type, p.k_pages);
+  GuardedBuffer<float> q(p.q), weights(p.sinks);
+  GuardedBuffer<float> out(static_cast<size_t>(end - begin));
+  ScoreKeysArgs args;
+  args.q = q.data();
+  args.weights = weights.data();
+  args.heads = s.heads;
+  args.k_dim = s.k_dim;
+  args.k_pages = k.data();
+  args.begin = begin;
+  args.end = end;
+  args.out = out.data() - begin;
+  (type == KvType::kF32 ? TableFor(isa).score_keys_f32 : TableFor(isa).score_keys_f16)(args);
+  EXPECT_TRUE(out.UntouchedBefore());
+  return out.values();
+}
+
 // One head in doubles.
 std::vector<double> Reference(const Problem& p, int head, bool latent) {
   const Shape& s = p.shape;
@@ -246,6 +266,35 @@ TEST(AttentionTest, LatentEqualsPlainAttention) {
     for (Isa isa : SupportedTiers()) {
       EXPECT_EQ(FirstDifference(RunPlain(isa, KvType::kF32, p), RunLatent(isa, KvType::kF32, p)), -1)
           << Name(isa);
+    }
+  }
+}
+
+TEST(AttentionTest, ScoresOfKeysAgreeToTheBitAndMatchDoubles) {
+  for (const Shape& shape : kShapes) {
+    const Problem p(shape, 25);
+    const Row want = RunScores(Isa::kScalar, KvType::kF32, p, shape.begin, shape.end);
+    for (int64_t j = shape.begin; j < shape.end; ++j) {
+      double score = 0, size = 0;
+      for (int h = 0; h < shape.heads; ++h) {
+        double dot = 0;
+        for (int d = 0; d < shape.k_dim; ++d)
+          dot += static_cast<double>(p.q[static_cast<size_t>(h * shape.k_dim + d)]) * p.Key(j, d);
+        score += p.sinks[static_cast<size_t>(h)] * std::max(dot, 0.0);
+        size += std::abs(p.sinks[static_cast<size_t>(h)] * dot);
+      }
+      EXPECT_NEAR(want[static_cast<size_t>(j - shape.begin)], score, 1e-5 * (1 + size)) << "key " << j;
+    }
+    const int64_t middle = (shape.begin + shape.end) / 2;  // a key's score does not depend on its company
+    for (Isa isa : SupportedTiers()) {
+      for (KvType type : {KvType::kF32, KvType::kF16}) {
+        EXPECT_EQ(FirstDifference(want, RunScores(isa, type, p, shape.begin, shape.end)), -1)
+            << Name(isa) << " " << Bytes(type);
+        EXPECT_EQ(FirstDifference(Row(want.begin() + (middle - shape.begin), want.end()),
+                                  RunScores(isa, type, p, middle, shape.end)),
+                  -1)
+            << Name(isa) << " from key " << middle;
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "kernels/vec_avx2.h"
 // The vectors come first: everything below is written in them.
+#include "kernels/attention_index_kernels.h"
 #include "kernels/attention_kernels.h"
 #include "kernels/attention_latent_kernels.h"
 #include "kernels/delta_kernels.h"

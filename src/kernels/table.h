@@ -63,6 +63,16 @@ struct DeltaArgs {
   float* const* out = nullptr;                                                // [tokens]: rows of v_dim
 };
 
+// How well keys [begin, end) suit a token: the sum over heads in order of weights[h] * max(q[h] . k, 0).
+struct ScoreKeysArgs {
+  const float* q = nullptr;        // [heads][k_dim]
+  const float* weights = nullptr;  // [heads]
+  int heads = 0, k_dim = 0;
+  const std::byte* const* k_pages = nullptr;  // as AttendArgs has them
+  int64_t begin = 0, end = 0;
+  float* out = nullptr;  // out[j] for key j of the range; the rest is left alone
+};
+
 // Elementwise kernels and attention: X(name, return type, parameters).
 #define SLUICE_KERNELS(X)                                                                                      \
   /* 8-bit activation rows; round to nearest, ties to even; an all-zero block has scale 0. */                  \
@@ -93,7 +103,9 @@ struct DeltaArgs {
   X(attend_f32, void, (const AttendArgs& args))                                                                \
   X(attend_f16, void, (const AttendArgs& args))                                                                \
   X(attend_latent_f32, void, (const AttendLatentArgs& args))                                                   \
-  X(attend_latent_f16, void, (const AttendLatentArgs& args))
+  X(attend_latent_f16, void, (const AttendLatentArgs& args))                                                   \
+  X(score_keys_f32, void, (const ScoreKeysArgs& args))                                                         \
+  X(score_keys_f16, void, (const ScoreKeysArgs& args))
 
 struct Table {
   Isa isa;
