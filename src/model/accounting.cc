@@ -26,7 +26,8 @@ const Moe* MoeOf(const Desc& desc, int layer) {
 
 int64_t CachedValues(const Branch& branch) {
   if (const auto* gqa = std::get_if<Gqa>(&branch.op)) return int64_t{2} * gqa->kv_heads * gqa->head_dim;
-  if (const auto* mla = std::get_if<Mla>(&branch.op)) return mla->kv_rank + mla->rope_dim;
+  if (const auto* mla = std::get_if<Mla>(&branch.op))
+    return mla->kv_rank + mla->rope_dim + (mla->indexer ? mla->indexer->head_dim : 0);
   return 0;
 }
 
@@ -40,6 +41,12 @@ struct Stored {
 };
 // One of a need's matrices; nothing: it is not there. The expert is WeightMap::kNone where there are none.
 using StoredFn = std::function<std::optional<Stored>(const WeightNeed& need, int expert)>;
+
+double FlopsOf(const Mla& mla, int64_t context, int chosen) {
+  const int64_t seen = chosen > 0 ? std::min<int64_t>(context, chosen) : context;
+  const double attended = 2.0 * mla.heads * (2.0 * mla.kv_rank + mla.rope_dim) * seen;
+  return attended + (mla.indexer ? 2.0 * mla.indexer->heads * mla.indexer->head_dim * context : 0);
+}
 
 class Sum {
  public:
@@ -117,13 +124,15 @@ Accounting Account(const Desc& desc, const std::function<DType(const WeightNeed&
 
 double AttentionFlops(const Desc& desc, int64_t context) {
   double flops = 0;
+  int chosen = 0;  // positions, by the last layer with an indexer
   for (const Layer& layer : desc.decoder.layers) {
     for (const Branch& branch : layer) {
       if (const auto* gqa = std::get_if<Gqa>(&branch.op)) {
         const int64_t seen = gqa->window > 0 ? std::min<int64_t>(context, gqa->window) : context;
         flops += 4.0 * gqa->heads * gqa->head_dim * seen;
       } else if (const auto* mla = std::get_if<Mla>(&branch.op)) {
-        flops += 2.0 * mla->heads * (2.0 * mla->kv_rank + mla->rope_dim) * context;
+        if (mla->indexer) chosen = mla->indexer->top_k;
+        flops += FlopsOf(*mla, context, mla->indexer || mla->shared_choice ? chosen : 0);
       }
     }
   }

@@ -69,8 +69,8 @@ void Config::Flatten() {
     }
   }
   for (const auto& word : kSynonyms) {
-    const json* value = Find(word.theirs);
-    if (value == nullptr || Has(word.ours)) continue;
+    const json* value = Peek(word.theirs);
+    if (value == nullptr || Peek(word.ours)) continue;
     spelling_[word.ours] = word.theirs;
     values_[word.ours] = json(*value);
   }
@@ -90,6 +90,13 @@ std::string Config::Architecture() const {
 }
 
 const json* Config::Find(std::string_view key) const {
+  if (!read_.contains(key)) read_.emplace(key);
+  return Peek(key);
+}
+
+const json* Config::Unread(std::string_view key) const { return read_.contains(key) ? nullptr : Peek(key); }
+
+const json* Config::Peek(std::string_view key) const {
   const json* node = &values_;
   for (size_t begin = 0; begin <= key.size();) {
     const size_t end = std::min(key.find('.', begin), key.size());
@@ -195,6 +202,15 @@ std::string Config::ListEntry(std::string_view key, int index) const {
   return (*list)[index].get<std::string>();
 }
 
+std::string Config::ListChoice(std::string_view key, int index,
+                               std::initializer_list<std::string_view> words) const {
+  const std::string entry = ListEntry(key, index);
+  if (std::find(words.begin(), words.end(), entry) != words.end()) return entry;
+  Refuse(key, fmt::format("holds \"{}\" for layer {}, which is not supported here ({})", entry, index,
+                          fmt::join(words, ", ")));
+  return "";
+}
+
 std::vector<float> Config::Floats(std::string_view key, size_t count) const {
   std::vector<float> numbers;
   const json* list = Find(key);
@@ -224,6 +240,11 @@ bool Config::Is(std::string_view key, int value) const {
 void Config::Refuse(std::string_view key, std::string_view why) const {
   if (error_) return;
   error_ = Error{ErrorCode::kBadFile, fmt::format("{}: {} {}", file_, Spell(key), why), ""};
+}
+
+void Config::RefuseValue(std::string_view key, std::string_view why) const {
+  const json* value = Peek(key);
+  Refuse(key, fmt::format("is {}, {}", value ? Shorten(*value) : "absent", why));
 }
 
 void Config::RefuseIfTrue(std::string_view key) const {

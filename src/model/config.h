@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ class Config {
   std::string String(std::string_view key, std::string_view fallback) const;
   bool ListHolds(std::string_view key, int value) const;         // an absent list holds nothing
   std::string ListEntry(std::string_view key, int index) const;  // "" if absent
+  // The entry, which must be one of `words`; "" if it is not.
+  std::string ListChoice(std::string_view key, int index,
+                         std::initializer_list<std::string_view> words) const;
   // Positive numbers, exactly `count` of them.
   std::vector<float> Floats(std::string_view key, size_t count) const;
   bool HasEntries(std::string_view key) const;     // a list that is not empty
@@ -50,10 +54,14 @@ class Config {
 
   // Records an error "<file>: <key as the file spells it> <why>", unless there is one already.
   void Refuse(std::string_view key, std::string_view why) const;
+  // ... "<key> is <its value>, <why>".
+  void RefuseValue(std::string_view key, std::string_view why) const;
   // Refuses a flag that would need arithmetic nobody wrote.
   void RefuseIfTrue(std::string_view key) const;
   // Refuses any other value; an absent one passes.
   void RequireOneOf(std::string_view key, std::initializer_list<std::string_view> values) const;
+  // The value under a key of the top level that nobody has asked for; null if there is none or it was read.
+  const nlohmann::json* Unread(std::string_view key) const;
   const std::optional<Error>& error() const { return error_; }
 
   // nullptr / false where the config came without its tensors.
@@ -65,6 +73,7 @@ class Config {
 
   void Flatten();
   const nlohmann::json* Find(std::string_view key) const;
+  const nlohmann::json* Peek(std::string_view key) const;  // without reading it
   std::string Spell(std::string_view key) const;
 
   nlohmann::json values_;
@@ -72,6 +81,7 @@ class Config {
   bool from_gguf_ = false;
   std::map<std::string, std::string, std::less<>> spelling_;  // our key -> the file's
   const formats::TensorIndex* tensors_ = nullptr;
+  mutable std::set<std::string, std::less<>> read_;  // keys that were asked for
   mutable std::optional<Error> error_;
 };
 

@@ -86,6 +86,20 @@ struct Gqa {
   bool operator==(const Gqa&) const = default;
 };
 
+// Chooses the positions that attention sees (DeepSeek sparse attention): the top_k with the highest sum over
+// heads of w * max(q . k, 0), lower positions first where scores tie. q comes from the compressed query, k
+// (one for all heads) and the heads' weights w from what attention reads; the keys are cached.
+struct Indexer {
+  int heads = 0, head_dim = 0, top_k = 0;
+  Rope rope;               // of q and k
+  float norm_eps = 1e-6f;  // of the layer norm on k
+  bool operator==(const Indexer&) const = default;
+};
+
+inline Norm IndexerNorm(const Indexer& indexer) {
+  return {.kind = Norm::Kind::kLayer, .eps = indexer.norm_eps, .bias = true};
+}
+
 // Multi-head latent attention: keys and values of all heads come from one compressed row per token.
 struct Mla {
   int heads = 0;
@@ -93,7 +107,9 @@ struct Mla {
   int kv_rank = 0, nope_dim = 0, rope_dim = 0, v_dim = 0;
   Rope rope;
   float scale = 1;
-  float latent_norm_eps = 1e-6f;  // of the norms on the compressed q and kv
+  float latent_norm_eps = 1e-6f;   // of the norms on the compressed q and kv
+  std::optional<Indexer> indexer;  // needs q_rank > 0
+  bool shared_choice = false;      // sees the positions that the last layer with an indexer chose
   bool operator==(const Mla&) const = default;
 };
 

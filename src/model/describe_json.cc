@@ -86,12 +86,27 @@ Json ToJson(const Gqa& a) {
           {"temper_floor", Short(a.temper_floor)}};
 }
 
+Json ToJson(const Indexer& i) {
+  return {{"heads", i.heads},
+          {"head_dim", i.head_dim},
+          {"top_k", i.top_k},
+          {"rope", ToJson(i.rope)},
+          {"norm_eps", Short(i.norm_eps)}};
+}
+
 Json ToJson(const Mla& a) {
-  return {{"kind", "latent"},        {"heads", a.heads},
-          {"q_rank", a.q_rank},      {"kv_rank", a.kv_rank},
-          {"nope_dim", a.nope_dim},  {"rope_dim", a.rope_dim},
-          {"v_dim", a.v_dim},        {"rope", ToJson(a.rope)},
-          {"scale", Short(a.scale)}, {"latent_norm_eps", Short(a.latent_norm_eps)}};
+  return {{"kind", "latent"},
+          {"heads", a.heads},
+          {"q_rank", a.q_rank},
+          {"kv_rank", a.kv_rank},
+          {"nope_dim", a.nope_dim},
+          {"rope_dim", a.rope_dim},
+          {"v_dim", a.v_dim},
+          {"rope", ToJson(a.rope)},
+          {"scale", Short(a.scale)},
+          {"latent_norm_eps", Short(a.latent_norm_eps)},
+          {"indexer", a.indexer ? ToJson(*a.indexer) : Json()},
+          {"shared_choice", a.shared_choice}};
 }
 
 Json ToJson(const DeltaNet& d) {

@@ -64,10 +64,18 @@ std::string Text(const Gqa& a) {
   return text;
 }
 
+std::string Text(const Indexer& i) {
+  return fmt::format("; sees {} positions that {} heads of {} choose", i.top_k, i.heads, i.head_dim);
+}
+
 std::string Text(const Mla& a) {
-  return fmt::format("latent, {} heads of {} + {}, values of {}; compressed to {} + {}{}; {}", a.heads,
-                     a.nope_dim, a.rope_dim, a.v_dim, a.kv_rank, a.rope_dim,
-                     a.q_rank > 0 ? fmt::format(", queries through {}", a.q_rank) : "", Text(a.rope));
+  std::string text =
+      fmt::format("latent, {} heads of {} + {}, values of {}; compressed to {} + {}{}; {}", a.heads,
+                  a.nope_dim, a.rope_dim, a.v_dim, a.kv_rank, a.rope_dim,
+                  a.q_rank > 0 ? fmt::format(", queries through {}", a.q_rank) : "", Text(a.rope));
+  if (a.indexer) text += Text(*a.indexer);
+  if (a.shared_choice) text += "; sees the positions chosen before";
+  return text;
 }
 
 std::string Text(const DeltaNet& d) {

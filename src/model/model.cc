@@ -97,9 +97,18 @@ class Builder {
     SLUICE_CHECK_OK(Matrix("attn.kv_a", &w.kv_a));
     SLUICE_CHECK_OK(Vector("attn.kv_a_norm", &w.kv_a_norm));
     SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
+    if (mla.indexer) SLUICE_CHECK_OK(BuildIndexer(*mla.indexer, &w.indexer));
     w.k_b.resize(mla.heads);
     w.v_b.resize(mla.heads);
     return BuildLatentHeads(mla, &w);
+  }
+
+  Status BuildIndexer(const Indexer& indexer, IndexerWeights* w) {
+    SLUICE_CHECK_OK(Matrix("attn.index_q", &w->q));
+    SLUICE_CHECK_OK(Matrix("attn.index_k", &w->k));
+    SLUICE_TRY(const WeightView* weights, weights_.Get("attn.index_weights", layer_));
+    packer_.Matrix(MatrixSource::Whole(*weights), Precision::kF32, &w->weights);
+    return Norms("attn.index_k_norm", IndexerNorm(indexer), &w->k_norm);
   }
 
   // One matrix per head, cut from kv_b [heads * (nope + v), kv_rank] or from its published split.

@@ -25,6 +25,13 @@ struct GqaWeights {
   const float* sinks = nullptr;  // [heads]
 };
 
+struct IndexerWeights {
+  PackedMatrix q;        // [heads * head_dim, q_rank]
+  PackedMatrix k;        // [head_dim, dim]
+  PackedMatrix weights;  // F32 [heads, dim]
+  NormWeights k_norm;
+};
+
 struct MlaWeights {
   PackedMatrix q;         // q_rank == 0
   PackedMatrix q_a, q_b;  // q_rank > 0
@@ -32,6 +39,7 @@ struct MlaWeights {
   const float *q_a_norm = nullptr, *kv_a_norm = nullptr;
   std::vector<PackedMatrix> k_b;  // per head [kv_rank, nope_dim]: a query into the latent space
   std::vector<PackedMatrix> v_b;  // per head [v_dim, kv_rank]: out of it
+  IndexerWeights indexer;
 };
 
 struct DeltaNetWeights {

@@ -76,28 +76,20 @@ class Compiler {
     prefix_ = "attn";
     const auto& w = std::get<MlaWeights>(branch_weights.op);
     const PackedMatrix& q_in = mla.q_rank == 0 ? w.q : w.q_a;
-    PreNorm(branch_weights, Bit(q_in.activations) | Bit(w.kv_a.activations));
+    ActSet acts = Bit(q_in.activations) | Bit(w.kv_a.activations);
+    if (mla.indexer) acts |= Bit(w.indexer.k.activations) | Bit(w.indexer.weights.activations);
+    PreNorm(branch_weights, acts);
     Project("qkv_a", Buffer::kNormed,
             {{&q_in, nullptr, mla.q_rank == 0 ? Buffer::kQuery : Buffer::kQueryLow},
              {&w.kv_a, nullptr, Buffer::kLatentRow}});
-    if (mla.q_rank != 0) {
-      const Norm norm{.eps = mla.latent_norm_eps};
-      Add("attn.q_norm",
-          NormStep{Buffer::kQueryLow,
-                   Buffer::kQueryLow,
-                   mla.q_rank,
-                   norm,
-                   {w.q_a_norm, nullptr},
-                   Bit(w.q_b.activations)},
-          0);
-      Project("q_b", Buffer::kQueryLow, {{&w.q_b, nullptr, Buffer::kQuery}});
-    }
+    if (mla.q_rank != 0) CompileQueryOut(mla, w);
+    if (mla.indexer) CompileIndexer(*mla.indexer, w.indexer);
     const int kv = KvLayer({1, mla.kv_rank + mla.rope_dim, 0});
     Add("attn.rope", LatentStoreStep{kv, mla, w.kv_a_norm, RopeOf(mla.rope)}, 0);
     Use(Buffer::kLatentQuery, int64_t{mla.heads} * (mla.kv_rank + mla.rope_dim));
     Add("attn.k_b", LatentQueryStep{mla, &w.k_b}, HeadBytes(w.k_b));
     Use(Buffer::kLatentOut, int64_t{mla.heads} * mla.kv_rank);
-    Add("attn.attend", LatentAttendStep{kv, mla}, 0);
+    Add("attn.attend", LatentAttendStep{kv, mla, Chooses(mla) ? chosen_ : 0}, 0);
     Use(Buffer::kAttended, int64_t{mla.heads} * mla.v_dim);
     Add("attn.v_b", LatentValueStep{mla, &w.v_b}, HeadBytes(w.v_b));
     AttentionOutput(w.o, nullptr);
@@ -121,6 +113,29 @@ class Compiler {
     Add("attn.delta", DeltaRuleStep{layer, net, w.rate, w.rate_bias, w.out_norm}, 0);
     AttentionOutput(w.o, nullptr);
   }
+
+  // The compressed query, normalised, to what each head asks.
+  void CompileQueryOut(const Mla& mla, const MlaWeights& w) {
+    ActSet acts = Bit(w.q_b.activations);
+    if (mla.indexer) acts |= Bit(w.indexer.q.activations);
+    const Norm norm{.eps = mla.latent_norm_eps};
+    Add("attn.q_norm",
+        NormStep{Buffer::kQueryLow, Buffer::kQueryLow, mla.q_rank, norm, {w.q_a_norm, nullptr}, acts}, 0);
+    Project("q_b", Buffer::kQueryLow, {{&w.q_b, nullptr, Buffer::kQuery}});
+  }
+
+  void CompileIndexer(const Indexer& indexer, const IndexerWeights& w) {
+    Project("index_q", Buffer::kQueryLow, {{&w.q, nullptr, Buffer::kIndexQuery}});
+    Project("index_k", Buffer::kNormed,
+            {{&w.k, nullptr, Buffer::kIndexKey}, {&w.weights, nullptr, Buffer::kIndexWeight}});
+    const int kv = KvLayer({1, indexer.head_dim, 0});
+    Add("attn.index_rope", IndexStoreStep{kv, indexer, w.k_norm, RopeOf(indexer.rope)}, 0);
+    Add("attn.index_score", IndexScoreStep{kv, indexer}, 0);
+    Add("attn.index_choose", IndexChooseStep{kv, indexer}, 0);
+    chosen_ = indexer.top_k;
+    plan_.max_chosen_positions = std::max(plan_.max_chosen_positions, chosen_);
+  }
+  static bool Chooses(const Mla& mla) { return mla.indexer || mla.shared_choice; }
 
   void CompileOp(const Ffn& ffn, const BranchWeights& branch_weights) {
     prefix_ = "ffn";
@@ -269,6 +284,7 @@ class Compiler {
   Buffer joins_ = Buffer::kStream;  // what branches are added to
   std::string prefix_;
   int layer_ = -1;
+  int chosen_ = 0;  // positions that the last indexer chooses
   std::vector<Rope> ropes_;
   Plan plan_;
 };

@@ -26,6 +26,9 @@ enum class Buffer : uint8_t {
   kLatentRow,     // [kv_rank + rope_dim], as projected
   kLatentQuery,   // [heads * (kv_rank + rope_dim)], queries in latent space
   kLatentOut,     // [heads * kv_rank]
+  kIndexQuery,    // [heads * head_dim], of the indexer
+  kIndexKey,      // [head_dim]
+  kIndexWeight,   // [heads]
   kAttended,      // [heads * v_dim]
   kQueryGate,     // [heads][query, gate], as projected where the output has a gate; linear: [values]
   kDeltaBeta,     // [value_heads], as projected
@@ -134,6 +137,21 @@ struct LatentQueryStep {  // kLatentQuery[h] = scale * (k_b[h] q_nope[h], q_rope
 struct LatentAttendStep {
   int layer;
   Mla mla;
+  int top_k = 0;  // sees the positions chosen last where the context is longer than this; 0: sees all
+};
+struct IndexStoreStep {  // norm and rotation of kIndexKey, into its page; rotation of kIndexQuery
+  int layer;
+  Indexer indexer;
+  NormWeights norm;
+  int rope;
+};
+struct IndexScoreStep {  // scores of all positions, where a batch has so few tokens that each is shared out
+  int layer;
+  Indexer indexer;
+};
+struct IndexChooseStep {  // the top_k positions of each token, by rising position
+  int layer;
+  Indexer indexer;
 };
 struct LatentValueStep {  // kAttended[h] = v_b[h] kLatentOut[h]
   Mla mla;
@@ -180,10 +198,11 @@ struct HeadStep {  // kLogits = scale * W kFinal, capped
   float scale, logit_cap;
 };
 
-using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep,
-                            AddNormStep, ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep,
-                            LatentQueryStep, LatentAttendStep, LatentValueStep, DeltaConvStep, DeltaRuleStep,
-                            RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
+using StepOp =
+    std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep,
+                 ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep,
+                 LatentAttendStep, LatentValueStep, IndexStoreStep, IndexScoreStep, IndexChooseStep,
+                 DeltaConvStep, DeltaRuleStep, RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
 
 struct Step {
   std::string name;
@@ -200,6 +219,7 @@ struct Plan {
   int64_t width[kBuffers] = {};  // floats per row, 0 where unused
   ActSet acts[kBuffers] = {};    // activation forms kept
   int moe_layers = 0;
+  int max_chosen_positions = 0;        // over indexers; 0: none
   int max_experts = 0, max_top_k = 0;  // over MoE layers; dense FFNs count as one expert for everyone
 };
 

@@ -4,7 +4,8 @@
 // Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors. Layer L:
 // layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
 // attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or
-// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; ffn.norm, ffn.gate, ffn.up, ffn.down;
+// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; of an indexer attn.index_q, attn.index_k,
+// attn.index_k_norm (+ .bias), attn.index_weights; ffn.norm, ffn.gate, ffn.up, ffn.down;
 // moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with
 // expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
 // moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,

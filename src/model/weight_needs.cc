@@ -101,6 +101,14 @@ class Collector {
       Matrix("attn.v_b", int64_t{a.heads} * a.v_dim, a.kv_rank).heads = a.heads;
     }
     Matrix("attn.o", dim_, int64_t{a.heads} * a.v_dim);
+    if (a.indexer) AddIndexer(*a.indexer, a.q_rank);
+  }
+
+  void AddIndexer(const Indexer& indexer, int q_rank) {
+    Matrix("attn.index_q", int64_t{indexer.heads} * indexer.head_dim, q_rank);
+    Matrix("attn.index_k", indexer.head_dim, dim_);
+    Matrix("attn.index_weights", indexer.heads, dim_);
+    NormOf("attn.index_k_norm", IndexerNorm(indexer), indexer.head_dim);
   }
 
   void AddOperator(const DeltaNet& d) {

@@ -52,6 +52,15 @@ void SequenceRuns::Sort(const Batch& batch) {
   std::erase_if(runs, [](const Run& run) { return run.count == 0; });
 }
 
+Result<Choice> Choice::Create(int64_t tokens, int64_t chosen, int64_t scored, int64_t positions) {
+  Choice choice;
+  choice.chosen_ = chosen;
+  choice.stride_ = RoundUp(positions, 16);
+  SLUICE_TRY(choice.positions_, Arena::Reserve(tokens * chosen * 4));
+  SLUICE_TRY(choice.scores_, Arena::Reserve(scored * choice.stride_ * 4));
+  return choice;
+}
+
 std::byte* Worker::Area::Get(int64_t n) {
   constexpr size_t kAlignment = 64;
   if (bytes.size() < static_cast<size_t>(n) + kAlignment) bytes.resize(static_cast<size_t>(n) + kAlignment);

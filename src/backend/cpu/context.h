@@ -84,12 +84,29 @@ struct TokenRun {
   int32_t first = 0, count = 0;
 };
 
+// The positions that sparse attention sees, as the indexer that ran last chose them.
+class Choice {
+ public:
+  // `chosen` positions for each token; scores are kept for `scored` tokens of up to `positions` positions.
+  static Result<Choice> Create(int64_t tokens, int64_t chosen, int64_t scored, int64_t positions);
+
+  int32_t* Positions(int64_t t) {  // rising
+    return reinterpret_cast<int32_t*>(positions_.data()) + t * chosen_;
+  }
+  float* Scores(int64_t t) { return reinterpret_cast<float*>(scores_.data()) + t * stride_; }
+
+ private:
+  int64_t chosen_ = 0, stride_ = 0;
+  Arena positions_, scores_;
+};
+
 struct Context {
   const model::Plan* plan = nullptr;
   const kernels::Table* kernels = nullptr;
   kv::Pool* pool = nullptr;
   Buffers* buffers = nullptr;
   Routing* routing = nullptr;
+  Choice* choice = nullptr;
   int workers = 1;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits

@@ -13,12 +13,13 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan,
-             Buffers buffers, kv::Pool pool)
+             Buffers buffers, Choice choice, kv::Pool pool)
       : options_(options),
         vocab_(model.desc.vocab),
         team_(team),
         plan_(std::move(plan)),
         buffers_(std::move(buffers)),
+        choice_(std::move(choice)),
         pool_(std::move(pool)),
         workers_(static_cast<size_t>(team.size())),
         progress_(plan_.steps.size()) {
@@ -36,6 +37,7 @@ class CpuBackend final : public Backend {
     context_.pool = &pool_;
     context_.buffers = &buffers_;
     context_.routing = &routing_;
+    context_.choice = &choice_;
     context_.workers = team.size();
     context_.rope = &rope_;
     context_.sequence_runs = &sequence_runs_;
@@ -196,6 +198,7 @@ class CpuBackend final : public Backend {
   ThreadTeam& team_;
   const model::Plan plan_;
   Buffers buffers_;
+  Choice choice_;
   kv::Pool pool_;
   Routing routing_;
   SequenceRuns sequence_runs_;
@@ -236,8 +239,14 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
              kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
   SLUICE_TRY(kv::StatePool states, kv::StatePool::Create(plan.state_layers, options.states));
   pool.KeepStates(std::move(states));
+  const int64_t positions = blocks * kernels::kPageTokens;
+  cpu::Choice choice;
+  if (plan.max_chosen_positions > 0 && plan.max_chosen_positions < positions) {
+    SLUICE_TRY(choice, cpu::Choice::Create(options.max_tokens, plan.max_chosen_positions,
+                                           std::min(options.max_tokens, team.size()), positions));
+  }
   return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers),
-                                           std::move(pool));
+                                           std::move(choice), std::move(pool));
 }
 
 }  // namespace sluice::backend

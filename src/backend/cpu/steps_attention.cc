@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/cached_rows.h"
 #include "backend/cpu/steps.h"
-#include "base/float16.h"
 
 namespace sluice::backend::cpu {
 
@@ -12,37 +12,6 @@ using kernels::KvType;
 using model::Buffer;
 
 namespace {
-
-// Where a position's keys and values go.
-struct Slot {
-  int32_t block;
-  int64_t offset;  // in the page
-};
-Slot SlotOf(const Context& c, const BatchToken& token) {
-  return {c.batch->sequences[token.sequence]->blocks[token.position / kPageTokens],
-          token.position % kPageTokens};
-}
-
-// Writes n floats to a page: element i at index first + i * step of the page's type.
-void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first,
-             int64_t step) {
-  if (c.pool->type() == KvType::kF32) {
-    float* out = reinterpret_cast<float*>(page) + first;
-    for (int64_t i = 0; i < n; ++i) out[i * step] = x[i];
-    return;
-  }
-  auto* half = reinterpret_cast<uint16_t*>(worker.Bytes(n * 2));
-  c.kernels->f32_to_f16(x, n, half);
-  uint16_t* out = reinterpret_cast<uint16_t*>(page) + first;
-  for (int64_t i = 0; i < n; ++i) out[i * step] = half[i];
-}
-
-void Rotate(const Context& c, int rope, int64_t t, float* x) {
-  const model::RopeTable& table = c.plan->ropes[rope];
-  const int64_t pairs = table.pairs();
-  const float* angles = (*c.rope)[rope].data() + t * 2 * pairs;
-  c.kernels->rope(x, angles, angles + pairs, pairs, table.interleaved);
-}
 
 // Norm, clip and rotation of the heads of one token, in place.
 void PrepareHeads(const Context& c, const model::RotateStoreStep& step, int64_t t, float* x, int heads,
@@ -85,14 +54,6 @@ void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t
     c.kernels->sigmoid(c.buffers->Row(Buffer::kQueryGate, t) + (2 * (first + h) + 1) * dim, dim, gate);
     for (int64_t i = 0; i < dim; ++i) out[h * dim + i] *= gate[i];
   }
-}
-
-// Pages [first, last) of one head; the vector is indexed by page number.
-template <typename PageFn>
-void TakePages(std::vector<const std::byte*>* pages, const kv::PageTable& table, int64_t first, int64_t last,
-               PageFn page) {
-  pages->resize(static_cast<size_t>(last));
-  for (int64_t p = first; p < last; ++p) (*pages)[p] = page(table.blocks[p]);
 }
 
 }  // namespace
@@ -282,8 +243,25 @@ void RunTile(const model::LatentQueryStep& step, const Context& c, Worker& worke
 }
 
 namespace {
+
 constexpr int kLatentHeads = 16;  // heads per tile: what the kernel holds in one register
+
+// The rows of the positions chosen for token t, gathered into pages of the worker's.
+void TakeChosenRows(const Context& c, Worker& worker, int layer, int64_t t, int64_t width, int64_t count) {
+  const int64_t row_bytes = width * kernels::Bytes(c.pool->type()), page_bytes = kPageTokens * row_bytes;
+  const int64_t pages = (count + kPageTokens - 1) / kPageTokens;
+  std::byte* rows = worker.Bytes(pages * page_bytes);
+  const kv::PageTable& table = PagesOf(c, t);
+  const int32_t* chosen = c.choice->Positions(t);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::byte* page = c.pool->KeyPage(table.blocks[chosen[i] / kPageTokens], layer, 0);
+    std::copy_n(page + chosen[i] % kPageTokens * row_bytes, row_bytes, rows + i * row_bytes);
+  }
+  worker.key_pages.resize(static_cast<size_t>(pages));
+  for (int64_t p = 0; p < pages; ++p) worker.key_pages[p] = rows + p * page_bytes;
 }
+
+}  // namespace
 
 int64_t TileCount(const model::LatentAttendStep& step, const Context& c) {
   return c.tokens() * ((step.mla.heads + kLatentHeads - 1) / kLatentHeads);
@@ -294,11 +272,15 @@ void RunTile(const model::LatentAttendStep& step, const Context& c, Worker& work
   const int first_head = static_cast<int>(tile / c.tokens()) * kLatentHeads;
   const BatchToken& token = c.batch->tokens[t];
   kernels::AttendLatentArgs args;
-  args.end = token.position + 1;
-  const int64_t pages = (args.end + kPageTokens - 1) / kPageTokens;
-  TakePages(&worker.key_pages, *c.batch->sequences[token.sequence], 0, pages,
-            [&](int32_t b) { return c.pool->KeyPage(b, step.layer, 0); });
   args.k_dim = mla.kv_rank + mla.rope_dim;
+  args.end = token.position + 1;
+  if (step.top_k != 0 && args.end > step.top_k) {
+    args.end = step.top_k;
+    TakeChosenRows(c, worker, step.layer, t, args.k_dim, args.end);
+  } else {
+    TakePages(&worker.key_pages, PagesOf(c, t), 0, (args.end + kPageTokens - 1) / kPageTokens,
+              [&](int32_t b) { return c.pool->KeyPage(b, step.layer, 0); });
+  }
   args.v_dim = mla.kv_rank;
   args.heads = std::min(kLatentHeads, mla.heads - first_head);
   args.q = c.buffers->Row(Buffer::kLatentQuery, t) + first_head * args.k_dim;

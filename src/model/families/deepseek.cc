@@ -47,6 +47,26 @@ Mla ReadMla(const Config& c) {
       .latent_norm_eps = 1e-6f};
 }
 
+// The bias is optional in GGUF.
+bool HasSelectionBias(const Config& c) {
+  if (!c.from_gguf()) return true;
+  for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
+    if (c.FindTensor(fmt::format("blk.{}.exp_probs_b.bias", l))) return true;
+  }
+  return false;
+}
+
+bool IsSparse(const Config& c, int layer) {
+  const int first = c.Int("first_k_dense_replace", 0), step = c.Int("moe_layer_freq", 1);
+  const bool by_rule = layer >= first && layer % step == 0;
+  if (!c.Has("mlp_layer_types")) return by_rule;
+  const bool sparse = c.ListChoice("mlp_layer_types", layer, {"dense", "sparse"}) == "sparse";
+  if (sparse != by_rule && c.Has("first_k_dense_replace"))
+    c.Refuse("mlp_layer_types",
+             fmt::format("contradicts first_k_dense_replace and moe_layer_freq for layer {}", layer));
+  return sparse;
+}
+
 }  // namespace
 
 bool ScoresBySigmoid(const Config& config) {
@@ -79,6 +99,17 @@ std::optional<Router::Groups> ReadGroups(const Config& config, const Router& rou
   return Router::Groups{.count = count, .keep = keep, .by = by};
 }
 
+Router ReadDeepSeekV3Router(const Config& c) {
+  c.RequireOneOf("scoring_func", {"sigmoid"});
+  c.RequireOneOf("topk_method", {"noaux_tc"});
+  Router router = ReadDeepSeekRouter(c);
+  router.score = Router::Score::kSigmoid;
+  router.renormalize = c.Bool("norm_topk_prob", !c.from_gguf()) && router.top_k > 1;
+  router.selection_bias = HasSelectionBias(c);
+  router.groups = ReadGroups(c, router, Router::Groups::By::kTop2Sum);
+  return router;
+}
+
 Desc BuildDeepSeek(const Config& c, std::string_view family, const Router& router) {
   c.RefuseIfTrue("attention_bias");
   const Act act = HiddenAct(c);
@@ -88,13 +119,10 @@ Desc BuildDeepSeek(const Config& c, std::string_view family, const Router& route
   moe.shared = SharedExpert(c, "n_shared_experts", expert);
   const Mla attention = ReadMla(c);
   const Norm norm = RmsNorm(c);
-  const int first_sparse = c.Int("first_k_dense_replace", 0), step = c.Int("moe_layer_freq", 1);
-
   Desc desc = BaseDesc(c, family);
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
-    const bool sparse = l >= first_sparse && l % step == 0;
-    desc.decoder.layers.push_back(sparse ? AttentionThen(norm, attention, moe)
-                                         : AttentionThen(norm, attention, dense));
+    desc.decoder.layers.push_back(IsSparse(c, l) ? AttentionThen(norm, attention, moe)
+                                                 : AttentionThen(norm, attention, dense));
   }
   return desc;
 }

@@ -11,6 +11,11 @@ Desc BuildDeepSeek(const Config& config, std::string_view family, const Router& 
 Router ReadDeepSeekRouter(const Config& config);
 // n_group and topk_group, checked; nothing where there is one group.
 std::optional<Router::Groups> ReadGroups(const Config& config, const Router& router, Router::Groups::By by);
+// As the third generation routes: sigmoid scores, a bias for the choice alone, groups by their two best
+// experts.
+Router ReadDeepSeekV3Router(const Config& config);
+// Gives each layer an indexer, or the choice of the one before; `interleaved` is how the indexer rotates.
+void AddIndexers(const Config& config, bool interleaved, Desc* desc);
 // A GGUF holds one architecture for all generations; only the later ones score by sigmoid.
 bool ScoresBySigmoid(const Config& config);
 
@@ -26,6 +31,12 @@ inline constexpr auto kHfLatent = std::to_array<Rule>({
     {"attn.kv_b", "model.layers.{L}.self_attn.kv_b_proj.weight"},
     {"attn.o", "model.layers.{L}.self_attn.o_proj.weight"},
     {"moe.selection_bias", "model.layers.{L}.mlp.gate.e_score_correction_bias"},
+});
+inline constexpr auto kHfIndexer = std::to_array<Rule>({
+    {"attn.index_q", "model.layers.{L}.self_attn.indexer.wq_b.weight"},
+    {"attn.index_k", "model.layers.{L}.self_attn.indexer.wk.weight"},
+    {"attn.index_k_norm", "model.layers.{L}.self_attn.indexer.k_norm.weight"},
+    {"attn.index_weights", "model.layers.{L}.self_attn.indexer.weights_proj.weight"},
 });
 inline constexpr auto kGgufLatent = std::to_array<Rule>({
     {"attn.q", "blk.{L}.attn_q.weight"},

@@ -6,25 +6,7 @@
 namespace sluice::model {
 namespace {
 
-// The bias is optional in GGUF.
-bool HasSelectionBias(const Config& c) {
-  if (!c.from_gguf()) return true;
-  for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
-    if (c.FindTensor("blk." + std::to_string(l) + ".exp_probs_b.bias")) return true;
-  }
-  return false;
-}
-
-Desc Build(const Config& c) {
-  c.RequireOneOf("scoring_func", {"sigmoid"});
-  c.RequireOneOf("topk_method", {"noaux_tc"});
-  Router router = ReadDeepSeekRouter(c);
-  router.score = Router::Score::kSigmoid;
-  router.renormalize = c.Bool("norm_topk_prob", !c.from_gguf()) && router.top_k > 1;
-  router.selection_bias = HasSelectionBias(c);
-  router.groups = ReadGroups(c, router, Router::Groups::By::kTop2Sum);
-  return BuildDeepSeek(c, "deepseek_v3", router);
-}
+Desc Build(const Config& c) { return BuildDeepSeek(c, "deepseek_v3", ReadDeepSeekV3Router(c)); }
 
 bool Accepts(const Config& c) { return !c.from_gguf() || ScoresBySigmoid(c); }
 
