@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "formats/file_error.h"
 #include "model/config.h"
+#include "model/unread_settings.h"
 #include "model/weight_needs.h"
 
 namespace sluice::model {
@@ -77,6 +78,7 @@ Result<Described> Describe(const Config& config) {
   CheckQuantization(config);
   Described described{family, family->build(config)};
   CheckSize(config, described.desc);
+  RefuseUnread(config, described.desc);
   if (config.error()) return Fail(*config.error());
   return described;
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "model/edited_checkpoint.h"
 #include "model/family.h"
@@ -304,6 +305,19 @@ TEST(Resolve, AttachesTheScalesOfFp8Blocks) {
     return true;
   });
   ExpectError(checkpoint, "_scale_inv: expected [2, 2] (a scale for each 128 x 128 block), file has [4, 1]");
+}
+
+TEST(ScaleGrid, RefusesScalesThatAreNotNumbers) {
+  const float floats[] = {1.5f, std::numeric_limits<float>::quiet_NaN()};
+  Checkpoint checkpoint;
+  checkpoint.files.push_back(
+      MappedFile::FromOwned(std::string(reinterpret_cast<const char*>(floats), sizeof floats), "scales"));
+  WeightMap map;
+  WeightView view{.rows = 128, .cols = 129};
+  const Status status = AttachScaleGrid(checkpoint, {"a", DType::kF32, {1, 2}, 0, 0, 8}, &view, &map);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("tensor a: scale [0, 1] is nan"), std::string::npos)
+      << status.error().message;
 }
 
 TEST(ScaleGrid, WidensHalvesAndCopiesUnalignedFloats) {

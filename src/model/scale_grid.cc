@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "base/float16.h"
@@ -56,6 +57,13 @@ Status AttachScaleGrid(const formats::Checkpoint& checkpoint, const formats::Ten
   const std::byte* data =
       scales.dtype == DType::kF32 && aligned ? bytes.data() : map->Own(Widen(bytes, scales.dtype));
   view->block_scale = reinterpret_cast<const float*>(data);
+  for (int64_t i = 0; i < grid[0] * grid[1]; ++i) {
+    if (std::isfinite(view->block_scale[i])) continue;
+    return Fail(ErrorCode::kBadFile,
+                fmt::format("{}: tensor {}: scale [{}, {}] is {}", checkpoint.path,
+                            formats::Printable(scales.name), i / grid[1], i % grid[1], view->block_scale[i]),
+                "the file is damaged or was converted wrongly: fetch or convert it again");
+  }
   view->scale_stride = grid[1];
   return {};
 }

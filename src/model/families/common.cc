@@ -57,6 +57,9 @@ Gqa ReadGqa(const Config& config, int layer, bool interleaved) {
   const int part =
       static_cast<int>(std::lround(head_dim * std::min(1.0f, config.Float("partial_rotary_factor", 1))));
   const int rope_dims = config.Int(config.from_gguf() ? "rope_dims" : "rotary_dim", std::max(part, 1));
+  if (config.Has("rotary_dim") && config.Has("partial_rotary_factor") && rope_dims != part) {
+    config.Refuse("rotary_dim", fmt::format("is {}, but partial_rotary_factor asks for {}", rope_dims, part));
+  }
   if (rope_dims > head_dim || rope_dims % 2 != 0) {
     config.Refuse(config.Has("rope_dims")               ? "rope_dims"
                   : config.Has("partial_rotary_factor") ? "partial_rotary_factor"

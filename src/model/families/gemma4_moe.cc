@@ -15,8 +15,8 @@ std::string In(std::string_view object, std::string_view key) {
 }
 
 void RefuseVariants(const Config& c) {
-  for (const char* flag : {"attention_bias", "use_double_wide_mlp", "use_bidirectional_attention"})
-    if (c.Has(flag)) c.RefuseIfTrue(flag);
+  for (const char* flag : {"attention_bias", "use_double_wide_mlp"}) c.RefuseIfTrue(flag);
+  c.RequireOneOf("use_bidirectional_attention", {"vision"});  // text is causal then
   for (const char* count : {"hidden_size_per_layer_input", "num_kv_shared_layers"})
     if (c.Int(count, 0) != 0) c.Refuse(count, "is not 0, which is not supported");
   if (!c.Bool("enable_moe_block", false))

@@ -38,7 +38,7 @@ constexpr auto kBias = std::to_array<Rule>({
 });
 constexpr std::string_view kTypes[] = {"minimax_m2"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfSparseBlock, kBias);
-constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.layers.{N}.*", "model.mtp_modules.*"};
+constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.layers.{N}.*"};
 
 }  // namespace
 
