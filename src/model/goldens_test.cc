@@ -43,6 +43,17 @@ TEST_P(Golden, IsDescribedAndResolved) {
   EXPECT_EQ(weights->skipped().empty(), !kHoldMore.contains(GetParam()));
 }
 
+// Whoever adds a family adds what its reference answers.
+TEST(Goldens, CoverEveryFamily) {
+  std::set<std::string_view> covered;
+  for (const std::string& folder : GoldenFolders()) {
+    const auto described = Describe(OpenGolden(folder));
+    if (described) covered.insert(described->family->name);
+  }
+  for (const Family* family : Families())
+    EXPECT_TRUE(covered.contains(family->name)) << family->name << " has no golden in tests/golden";
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(GoldenFolders()), [](const auto& info) {
   std::string name = info.param;
   std::replace(name.begin(), name.end(), '-', '_');
