@@ -7,10 +7,13 @@
 namespace sluice::kernels {
 
 enum class ActType : uint8_t {
-  kF32,     // k floats
-  kQ8x32,   // 8-bit codes, one float scale per 32: for weight types with a float scale per 32
-  kQ8x256,  // 8-bit codes, one float scale per 256: for weight types with integer sub-scales per 256
+  kF32,         // k floats
+  kQ8x32,       // 8-bit codes, one float scale per 32: for weight types with a float scale per 32
+  kQ8x256,      // 8-bit codes, one float scale per 256: for weight types with integer sub-scales per 256
+  kQ8x32Twice,  // two rows of kQ8x32, one after the other, whose products are added: what the first leaves
+                // over is the second, which makes 16 bits
 };
+inline constexpr int kActTypes = 4;
 
 // A quantised row is three arrays, one after the other, each starting on a multiple of 64 bytes:
 //   int8  code[k]        x[i] ~ scale[i / block] * code[i], |code| <= 127
@@ -30,11 +33,12 @@ struct ActLayout {
 // A block whose largest magnitude is below this has scale 0 and codes 0; above it, 127 / magnitude is finite.
 inline constexpr float kTinyBlock = 0x1p-119f;
 
-constexpr int BlockOf(ActType type) { return type == ActType::kQ8x32 ? 32 : 256; }
+constexpr int BlockOf(ActType type) { return type == ActType::kQ8x256 ? 256 : 32; }
 
 // Bytes of one row, a multiple of 64.
 inline int64_t ActRowBytes(ActType type, int64_t k) {
-  return type == ActType::kF32 ? ActLayout::Align(k * 4) : ActLayout{k, BlockOf(type)}.bytes();
+  if (type == ActType::kF32) return ActLayout::Align(k * 4);
+  return ActLayout{k, BlockOf(type)}.bytes() * (type == ActType::kQ8x32Twice ? 2 : 1);
 }
 
 }  // namespace sluice::kernels

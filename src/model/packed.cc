@@ -32,6 +32,13 @@ DType TargetType(const MatrixSource& source, Precision precision) {
   return DType::kF16;
 }
 
+// MXFP4 with its scales apart is a published checkpoint, made for activations of 16 bits; blocks of a GGUF
+// take the 8 bits of their kind.
+kernels::ActType ActivationsOf(const MatrixSource& source, DType packed) {
+  const bool published = packed == DType::kMXFP4 && source.view->split_scale != nullptr;
+  return published ? kernels::ActType::kQ8x32Twice : kernels::FindPanelFormat(packed)->activations;
+}
+
 // Packs panels of a matrix whose rows stand in the file as they are.
 void PackStoredRows(const MatrixSource& s, DType dtype, int64_t panel, std::byte* out) {
   kernels::PanelRows rows;
@@ -105,7 +112,7 @@ void Packer::Shape(const MatrixSource& source, Precision precision, PackedMatrix
   out->dtype = TargetType(source, precision);
   out->rows = source.rows;
   out->cols = source.cols;
-  out->activations = kernels::FindPanelFormat(out->dtype)->activations;
+  out->activations = ActivationsOf(source, out->dtype);
   out->panel_stride = kernels::PanelBytes(out->dtype, source.cols);
 }
 

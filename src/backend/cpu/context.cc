@@ -7,19 +7,23 @@ namespace sluice::backend::cpu {
 using kernels::ActType;
 using model::Buffer;
 
+namespace {
+constexpr ActType kQuantized[] = {ActType::kQ8x32, ActType::kQ8x256, ActType::kQ8x32Twice};
+}
+
 Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
   Buffers buffers;
   const int64_t assignments = int64_t{max_tokens} * (plan.max_top_k + 1);
   int64_t total = 0;
   struct Place {
-    int64_t floats = 0, acts[3] = {};
+    int64_t floats = 0, acts[kernels::kActTypes] = {};
   } places[model::kBuffers];
   for (int b = 0; b < model::kBuffers; ++b) {
     const int64_t rows = static_cast<Buffer>(b) == Buffer::kHidden ? assignments : max_tokens;
     buffers.float_[b].stride = RoundUp(plan.width[b], 16);
     places[b].floats = total;
     total += rows * buffers.float_[b].stride * 4;
-    for (ActType type : {ActType::kQ8x32, ActType::kQ8x256}) {
+    for (ActType type : kQuantized) {
       if (!(plan.acts[b] & model::Bit(type))) continue;
       const int t = static_cast<int>(type);
       buffers.act_[b][t].stride = kernels::ActRowBytes(type, RoundUp(plan.width[b], 256));
@@ -30,7 +34,8 @@ Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
   SLUICE_TRY(buffers.arena_, Arena::Reserve(total));
   for (int b = 0; b < model::kBuffers; ++b) {
     buffers.float_[b].base = reinterpret_cast<float*>(buffers.arena_.data() + places[b].floats);
-    for (int t = 0; t < 3; ++t) buffers.act_[b][t].base = buffers.arena_.data() + places[b].acts[t];
+    for (int t = 0; t < kernels::kActTypes; ++t)
+      buffers.act_[b][t].base = buffers.arena_.data() + places[b].acts[t];
   }
   return buffers;
 }
@@ -81,10 +86,50 @@ void Join(const Context& c, Buffer out, float scale, const float* x, int64_t t, 
   }
 }
 
-void QuantizeRow(const Context& c, Buffer buffer, int64_t row, int64_t width, model::ActSet acts) {
-  for (ActType type : {ActType::kQ8x32, ActType::kQ8x256})
+void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t p, int64_t t0,
+                   int64_t count) {
+  constexpr int64_t kMost = 64;
+  alignas(64) float second[kMost * kPanelRows];
+  const std::byte* x[kMost];
+  float* y[kMost];
+  const int64_t row_bytes = kernels::ActRowBytes(ActType::kQ8x32, m.cols);
+  for (int64_t t = 0; t < count; ++t) {
+    x[t] = worker.x[t0 + t] + row_bytes;
+    y[t] = second + t * kPanelRows;
+  }
+  c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, x, count, y);
+  for (int64_t t = 0; t < count; ++t)
+    for (int i = 0; i < kPanelRows; ++i) worker.y[t][i] += y[t][i];
+}
+
+namespace {
+
+// What a row of kQ8x32 leaves over of x, with one rounding.
+void Remainder(const float* x, const std::byte* row, int64_t k, float* out) {
+  constexpr int kBlock = 32;
+  const auto* code = reinterpret_cast<const int8_t*>(row);
+  const auto* scale = reinterpret_cast<const float*>(row + kernels::ActLayout{k, kBlock}.scales_at());
+  for (int64_t i = 0; i < k; ++i)
+    out[i] = static_cast<float>(static_cast<double>(x[i]) -
+                                static_cast<double>(scale[i / kBlock]) * static_cast<double>(code[i]));
+}
+
+}  // namespace
+
+void Quantize(const Context& c, Worker& worker, ActType type, const float* x, int64_t k, std::byte* out) {
+  if (type == ActType::kQ8x256) return c.kernels->quantize_q8x256(x, k, out);
+  c.kernels->quantize_q8x32(x, k, out);
+  if (type != ActType::kQ8x32Twice) return;
+  float* rest = worker.Floats(k);
+  Remainder(x, out, k, rest);
+  c.kernels->quantize_q8x32(rest, k, out + kernels::ActRowBytes(ActType::kQ8x32, k));
+}
+
+void QuantizeRow(const Context& c, Worker& worker, Buffer buffer, int64_t row, int64_t width,
+                 model::ActSet acts) {
+  for (ActType type : kQuantized)
     if (acts & model::Bit(type))
-      Quantize(c, type, c.buffers->Row(buffer, row), width, c.buffers->ActRow(buffer, type, row));
+      Quantize(c, worker, type, c.buffers->Row(buffer, row), width, c.buffers->ActRow(buffer, type, row));
 }
 
 }  // namespace sluice::backend::cpu

@@ -52,7 +52,7 @@ class Buffers {
   static int Index(model::Buffer b) { return static_cast<int>(b); }
 
   Floats float_[model::kBuffers];
-  Acts act_[model::kBuffers][3];
+  Acts act_[model::kBuffers][kernels::kActTypes];
   Arena arena_;
 };
 
@@ -145,6 +145,10 @@ inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
 
+// worker.y[0, count) += panel p times the second rows of worker.x[t0, t0 + count); at most 64 rows.
+void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t p, int64_t t0,
+                   int64_t count);
+
 // y = matrix x for the rows of panels [first, last) of matrices of one shape that read the same rows, panel
 // by panel: in memory order where their panels alternate. worker.x holds n activation rows; out(i, t, row) is
 // where the product of matrix i and token t with matrix row `row` and those after it goes.
@@ -163,6 +167,7 @@ void MatmulPanels(const Context& c, Worker& worker, std::span<const model::Packe
         for (int64_t t = 0; t < count; ++t)
           worker.y[t] = rows == kPanelRows ? out(i, t0 + t, p * kPanelRows) : part + t * kPanelRows;
         c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
+        if (m.activations == kernels::ActType::kQ8x32Twice) AddSecondRows(c, worker, m, p, t0, count);
         if (rows == kPanelRows) continue;
         for (int64_t t = 0; t < count; ++t)
           std::copy_n(part + t * kPanelRows, rows, out(i, t0 + t, p * kPanelRows));
@@ -178,15 +183,14 @@ void MatmulPanels(const Context& c, Worker& worker, const model::PackedMatrix& m
   MatmulPanels(c, worker, one, first, last, n, [&](size_t, int64_t t, int64_t row) { return out(t, row); });
 }
 
-// Writes the quantised form of a float row.
-inline void Quantize(const Context& c, kernels::ActType type, const float* x, int64_t k, std::byte* out) {
-  if (type == kernels::ActType::kQ8x32) c.kernels->quantize_q8x32(x, k, out);
-  if (type == kernels::ActType::kQ8x256) c.kernels->quantize_q8x256(x, k, out);
-}
+// Writes the quantised form of a float row; the worker's floats are scratch.
+void Quantize(const Context& c, Worker& worker, kernels::ActType type, const float* x, int64_t k,
+              std::byte* out);
 // The way back of a branch's output, elements [first, first + n) of token t: added, or set where a norm
 // follows.
 void Join(const Context& c, model::Buffer out, float scale, const float* x, int64_t t, int64_t first,
           int64_t n);
-void QuantizeRow(const Context& c, model::Buffer buffer, int64_t row, int64_t width, model::ActSet acts);
+void QuantizeRow(const Context& c, Worker& worker, model::Buffer buffer, int64_t row, int64_t width,
+                 model::ActSet acts);
 
 }  // namespace sluice::backend::cpu

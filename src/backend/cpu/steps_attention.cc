@@ -215,7 +215,7 @@ void TakeCopies(const Context& c, Worker& worker, kernels::ActType type, int64_t
     if (type == kernels::ActType::kF32) {
       std::copy_n(row(t), k, reinterpret_cast<float*>(out));
     } else {
-      Quantize(c, type, row(t), k, out);
+      Quantize(c, worker, type, row(t), k, out);
     }
     worker.x[t] = out;
   }

@@ -59,15 +59,15 @@ void RunTile(const model::CopyStep&, const Context& c, Worker&, int64_t t) {
 int64_t TileCount(const model::NormStep& step, const Context& c) {
   return step.outputs_only ? static_cast<int64_t>(c.outputs.size()) : c.tokens();
 }
-void RunTile(const model::NormStep& step, const Context& c, Worker&, int64_t t) {
+void RunTile(const model::NormStep& step, const Context& c, Worker& worker, int64_t t) {
   const float* in = c.buffers->Row(step.in, step.outputs_only ? c.outputs[t] : t);
   Normalize(c, step.norm, step.weights, in, step.width, c.buffers->Row(step.out, t));
-  QuantizeRow(c, step.out, t, step.width, step.acts);
+  QuantizeRow(c, worker, step.out, t, step.width, step.acts);
 }
 
 int64_t TileCount(const model::QuantizeStep&, const Context& c) { return c.tokens(); }
-void RunTile(const model::QuantizeStep& step, const Context& c, Worker&, int64_t t) {
-  QuantizeRow(c, step.buffer, t, step.width, step.acts);
+void RunTile(const model::QuantizeStep& step, const Context& c, Worker& worker, int64_t t) {
+  QuantizeRow(c, worker, step.buffer, t, step.width, step.acts);
 }
 
 namespace {

@@ -170,10 +170,10 @@ int64_t TileCount(const model::QuantizeHiddenStep& step, const Context& c) {
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) { rows += g.count; });
   return rows;
 }
-void RunTile(const model::QuantizeHiddenStep& step, const Context& c, Worker&, int64_t row) {
+void RunTile(const model::QuantizeHiddenStep& step, const Context& c, Worker& worker, int64_t row) {
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
     if (row >= g.first && row < g.first + g.count)
-      QuantizeRow(c, Buffer::kHidden, row, w.down.cols, model::Bit(w.down.activations));
+      QuantizeRow(c, worker, Buffer::kHidden, row, w.down.cols, model::Bit(w.down.activations));
   });
 }
 

@@ -150,6 +150,8 @@ std::unique_ptr<Bytes> MakeActivations(ActType type, const std::vector<float>& x
     case ActType::kQ8x256:
       table.quantize_q8x256(x.data(), k, row->data());
       break;
+    case ActType::kQ8x32Twice:  // no format's own
+      break;
   }
   return row;
 }
