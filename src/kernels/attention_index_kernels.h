@@ -14,13 +14,13 @@ namespace {
 // scores[0, 16 * kVecs) += weights[h] * max(q[h] . key, 0), for kHeads heads in order.
 template <class T, int kHeads, int kVecs>
 void ScoreKeysBlock(const T* page, const float* q, const float* weights, int k_dim, float* scores) {
-  float dots[kHeads * kPageTokens];
-  ScoreBlock<T, kHeads, kVecs>(page, q, k_dim, dots);
+  float products[kHeads * kPageTokens];
+  ScoreBlock<T, kHeads, kVecs>(page, q, k_dim, products);
   for (int v = 0; v < kVecs; ++v) {
     F32x16 sum = Load(scores + 16 * v);
     for (int h = 0; h < kHeads; ++h) {
-      const F32x16 dot = Max(Load(dots + h * kPageTokens + 16 * v), F32x16::All(0.0f));
-      sum = Fma(F32x16::All(weights[h]), dot, sum);
+      const F32x16 product = Max(Load(products + h * kPageTokens + 16 * v), F32x16::All(0.0f));
+      sum = Fma(F32x16::All(weights[h]), product, sum);
     }
     Store(scores + 16 * v, sum);
   }
