@@ -60,8 +60,16 @@ class Coster {
   }
   Cost operator()(const model::LatentAttendStep& step) const {
     const model::Mla& mla = step.mla;
-    return Attention([](int64_t) { return int64_t{0}; }, mla.kv_rank + mla.rope_dim,
+    // As many positions as are chosen, wherever they lie.
+    const auto first_seen = [&](int64_t position) {
+      return step.top_k != 0 ? std::max<int64_t>(0, position + 1 - step.top_k) : int64_t{0};
+    };
+    return Attention(first_seen, mla.kv_rank + mla.rope_dim,
                      2.0 * mla.heads * (2.0 * mla.kv_rank + mla.rope_dim));
+  }
+  Cost operator()(const model::IndexChooseStep& step) const {  // with the scores
+    return Attention([](int64_t) { return int64_t{0}; }, step.indexer.head_dim,
+                     2.0 * step.indexer.heads * step.indexer.head_dim);
   }
   Cost operator()(const model::DeltaRuleStep& step) const {
     // Of each element of a state: forgotten, read by the key, added to, read by the query.
@@ -85,6 +93,7 @@ class Coster {
     const double ops = 2.0 * static_cast<double>(m.rows) * static_cast<double>(m.cols * rows);
     Cost cost{.weight_bytes = static_cast<double>(m.bytes())};
     (m.activations == kernels::ActType::kF32 ? cost.float_ops : cost.int8_ops) = ops;
+    if (m.activations == kernels::ActType::kQ8x32Twice) cost.int8_ops *= 2;
     return cost;
   }
   Cost Products(const std::vector<PackedMatrix>& heads) const {
