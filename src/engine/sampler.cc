@@ -1,9 +1,11 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
+
+#include "engine/vocabulary_scan.h"
+#include "kernels/isa.h"
 
 namespace sluice::engine {
 namespace {
@@ -43,23 +45,8 @@ TokenOutput DescribeToken(std::span<const float> logits, int32_t id, int top) {
   return out;
 }
 
-int32_t ArgMax(std::span<const float> values) {
-  size_t best = 0;
-  for (size_t i = 1; i < values.size(); ++i)
-    if (values[i] > values[best] || (std::isnan(values[best]) && !std::isnan(values[i]))) best = i;
-  return static_cast<int32_t>(best);
-}
-
-int32_t FirstNotFinite(std::span<const float> values) {
-  constexpr uint32_t kExponent = 0x7f800000u;
-  const auto odd = [](float x) { return (std::bit_cast<uint32_t>(x) & kExponent) == kExponent; };
-  uint32_t any = 0;
-  for (float x : values) any |= odd(x);  // without a branch: this runs over the vocabulary for every token
-  if (any == 0) return -1;
-  return static_cast<int32_t>(std::ranges::find_if(values, odd) - values.begin());
-}
-
-Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt) : params_(params) {
+Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt)
+    : params_(params), kernels_(kernels::TableFor(kernels::SelectIsa().value_or(kernels::Isa::kScalar))) {
   if (params_.repetition_penalty == 1) return;
   for (int32_t id : prompt) seen_.emplace_back(id, 0);
   std::ranges::sort(seen_);
@@ -70,17 +57,17 @@ std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int to
   TokenOutput out;
   const bool changed = params_.repetition_penalty != 1 || params_.frequency_penalty != 0 ||
                        params_.presence_penalty != 0 || !params_.logit_bias.empty();
-  if (changed || params_.temperature > 0) {
+  std::span<const float> adjusted = logits;
+  if (changed) {
     logits_.assign(logits.begin(), logits.end());
     Penalize();
-    out.id = ArgMax(logits_);
-    const float best = logits_[out.id];
-    if (best == -std::numeric_limits<float>::infinity()) return {};
-    // A token that a bias lifts beyond every number is certain.
-    if (params_.temperature > 0 && std::isfinite(best)) out.id = Draw(best);
-  } else {
-    out.id = ArgMax(logits);
+    adjusted = logits_;
   }
+  out.id = ArgMax(adjusted);
+  const float best = adjusted[out.id];
+  if (best == -std::numeric_limits<float>::infinity()) return {};
+  // A token that a bias lifts beyond every number is certain.
+  if (params_.temperature > 0 && std::isfinite(best)) out.id = Draw(adjusted, out.id);
   if (top >= 0) out = DescribeToken(logits, out.id, top);
   ++drawn_;
   const auto at = std::ranges::lower_bound(seen_, out.id, {}, &std::pair<int32_t, int>::first);
@@ -102,19 +89,24 @@ void Sampler::Penalize() {
   }
 }
 
-// Leaves the tokens that may be drawn in candidates_, likeliest first.
-void Sampler::Filter(float max) {
-  const auto better = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+// Leaves in candidates_ the tokens of probability >= floor, likeliest first; where filters want only the
+// likeliest of them, little more than these.
+void Sampler::TakeCandidates(float largest, float floor) {
+  const auto enough = [&] {
+    if (params_.top_k > 0) return candidates_.size() >= static_cast<size_t>(params_.top_k);
+    return Mass(candidates_) >= params_.top_p;  // of all, which is no less than of those above the floor
   };
-  // What lies further below the best than this has no weight in double precision; sorting only the rest keeps
-  // large vocabularies cheap.
-  constexpr float kNegligible = 36.0f;
-  float floor = std::max(max - kNegligible * params_.temperature, std::numeric_limits<float>::lowest());
-  if (params_.min_p > 0) floor = std::max(floor, max + params_.temperature * std::log(params_.min_p));
-  candidates_.clear();
-  for (size_t i = 0; i < logits_.size(); ++i)
-    if (logits_[i] >= floor) candidates_.push_back({logits_[i], static_cast<int32_t>(i)});
+  constexpr float kStep = 1.0f / 16, kNegligible = 0x1p-60f;
+  thresholds_.Reset(probabilities_);
+  for (float threshold = largest * kStep;; threshold *= kStep) {
+    const bool last = floor > 0 || threshold < largest * kNegligible;
+    candidates_.clear();
+    thresholds_.Append(last ? floor : threshold, &candidates_);
+    if (last || enough()) break;
+  }
+  const auto better = [&](int32_t a, int32_t b) {
+    return probabilities_[a] != probabilities_[b] ? probabilities_[a] > probabilities_[b] : a < b;
+  };
   if (params_.top_k > 0 && candidates_.size() > static_cast<size_t>(params_.top_k)) {
     std::nth_element(candidates_.begin(), candidates_.begin() + params_.top_k, candidates_.end(), better);
     candidates_.resize(params_.top_k);
@@ -122,25 +114,40 @@ void Sampler::Filter(float max) {
   std::sort(candidates_.begin(), candidates_.end(), better);
 }
 
-int32_t Sampler::Draw(float max) {
-  Filter(max);
-  if (candidates_.empty()) return ArgMax(logits_);
-  std::vector<double> weight(candidates_.size());
-  double total = 0;
-  for (size_t i = 0; i < candidates_.size(); ++i)
-    total += weight[i] =
-        std::exp((candidates_[i].logit - candidates_[0].logit) / static_cast<double>(params_.temperature));
-  if (params_.top_p < 1) {
-    double kept = 0;
-    size_t n = 0;
-    while (n < weight.size() && kept < params_.top_p * total) kept += weight[n++];
-    weight.resize(std::max<size_t>(n, 1));
-    total = std::max(kept, weight[0]);
+// Cuts candidates_ to the fewest that reach top_p of the mass that the other filters left. `all`: that mass.
+void Sampler::CutToTopP(double all) {
+  double kept = 0;
+  size_t n = 0;
+  while (n < candidates_.size() && kept < params_.top_p * all) kept += probabilities_[candidates_[n++]];
+  candidates_.resize(std::max<size_t>(n, 1));
+}
+
+int32_t Sampler::Draw(std::span<const float> logits, int32_t best) {
+  // A temperature of 0 is greedy and never comes here; the bounds keep 0 * infinity out.
+  const float factor = std::clamp(1 / params_.temperature, 1e-38f, 3e38f);
+  probabilities_.resize(logits.size());
+  ShiftAndScale(logits, logits[best], factor, probabilities_);
+  kernels_.softmax(probabilities_.data(), static_cast<int64_t>(probabilities_.size()));
+  const float largest = probabilities_[best];
+  const float floor = params_.min_p > 0 ? params_.min_p * largest : 0;
+  const double uniform = Uniform(params_.seed, drawn_);
+  if (params_.top_k <= 0 && !(params_.top_p < 1) && floor == 0) {
+    const int32_t id = FindMass(probabilities_, uniform);
+    return id < 0 ? best : id;
   }
-  double left = Uniform(params_.seed, drawn_) * total;
-  for (size_t i = 0; i < weight.size(); ++i)
-    if ((left -= weight[i]) < 0) return candidates_[i].id;
-  return candidates_[weight.size() - 1].id;
+  TakeCandidates(largest, floor);
+  if (candidates_.empty()) return best;
+  if (params_.top_p < 1) CutToTopP(params_.top_k > 0 || floor > 0 ? Mass(candidates_) : 1);
+  double left = uniform * Mass(candidates_);
+  for (const int32_t id : candidates_)
+    if ((left -= probabilities_[id]) < 0) return id;
+  return candidates_.back();
+}
+
+double Sampler::Mass(std::span<const int32_t> ids) const {
+  double mass = 0;
+  for (const int32_t id : ids) mass += probabilities_[id];
+  return mass;
 }
 
 }  // namespace sluice::engine

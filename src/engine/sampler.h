@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "engine/vocabulary_scan.h"
+#include "kernels/table.h"
 
 namespace sluice::engine {
 
-// Samples one request's tokens. Random numbers come from (seed, position in the answer) alone, so an answer
-// does not depend on its neighbours. One per request; not thread-safe.
+// Samples one request's tokens in time that grows little with the vocabulary: it is never sorted. Random
+// numbers come from (seed, position in the answer) alone, so an answer does not depend on its neighbours. One
+// per request; not thread-safe.
 class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const int32_t> prompt);
@@ -21,28 +24,24 @@ class Sampler {
   std::optional<TokenOutput> Sample(std::span<const float> logits, int top);
 
  private:
-  struct Candidate {
-    float logit;
-    int32_t id;
-  };
   void Penalize();
-  // `max`: the largest of logits_, finite.
-  int32_t Draw(float max);
-  void Filter(float max);
+  // `best`: the index of the largest logit, which is finite.
+  int32_t Draw(std::span<const float> logits, int32_t best);
+  void TakeCandidates(float largest, float floor);
+  void CutToTopP(double all);
+  double Mass(std::span<const int32_t> ids) const;
 
   SamplingParams params_;
+  const kernels::Table& kernels_;
   uint64_t drawn_ = 0;
   std::vector<std::pair<int32_t, int>> seen_;  // sorted by id: times in the answer (0: only in the prompt)
-  std::vector<float> logits_;
-  std::vector<Candidate> candidates_;
+  std::vector<float> logits_;                  // with penalties and biases
+  std::vector<float> probabilities_;           // after the temperature, [vocab]
+  Thresholds thresholds_;                      // of probabilities_
+  std::vector<int32_t> candidates_;
 };
 
 // `id` with its log probability by `logits`, and those of the `top` likeliest tokens.
 TokenOutput DescribeToken(std::span<const float> logits, int32_t id, int top);
-
-// The index of the largest value, the first of equals; 0 if all are NaN.
-int32_t ArgMax(std::span<const float> values);
-// The index of the first value that is infinite or NaN; -1: none.
-int32_t FirstNotFinite(std::span<const float> values);
 
 }  // namespace sluice::engine

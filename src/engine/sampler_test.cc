@@ -58,6 +58,25 @@ TEST(Sampler, DrawsByProbability) {
   EXPECT_NEAR(draws.at(2) / 20000.0, 0.2, 0.015);
 }
 
+// The shares of a large vocabulary, most of it in a long tail, under each filter.
+TEST(Sampler, DrawsFromALargeVocabulary) {
+  constexpr int kVocabulary = 20011;
+  Logits logits(kVocabulary);
+  for (int i = 0; i < kVocabulary; ++i) logits[i * 7 % kVocabulary] = -2 * std::log(1.0f + i);  // 1 / rank^2
+  const auto share_of_first = [&](const SamplingParams& params) {
+    return Draws(params, logits, 8000)[0] / 8000.0;
+  };
+  constexpr double kAll = 1.6449;  // the sum of 1 / rank^2
+  EXPECT_NEAR(share_of_first({}), 1 / kAll, 0.02);
+  EXPECT_NEAR(share_of_first({.top_k = 3}), 1 / (1 + 1 / 4.0 + 1 / 9.0), 0.02);
+  EXPECT_NEAR(share_of_first({.top_p = 0.8f}), 1 / (1 + 1 / 4.0 + 1 / 9.0), 0.02);
+  EXPECT_NEAR(share_of_first({.min_p = 0.1f}), 1 / (1 + 1 / 4.0 + 1 / 9.0), 0.02);
+  EXPECT_EQ(Drawn({.top_k = 3}, logits), (std::set<int32_t>{0, 7, 14}));
+  EXPECT_EQ(Drawn({.top_p = 0.8f}, logits), (std::set<int32_t>{0, 7, 14}));
+  EXPECT_EQ(Drawn({.top_k = 4, .top_p = 0.999f}, logits), (std::set<int32_t>{0, 7, 14, 21}));
+  EXPECT_GT(Drawn({.top_p = 0.9999f}, logits).size(), 30u);
+}
+
 TEST(Sampler, TemperatureSharpensAndFlattens) {
   // At temperature 1/2 probabilities are squared: 25 : 9 : 4.
   const auto sharp = Draws({.temperature = 0.5f}, LogOf({0.5, 0.3, 0.2}), 20000);

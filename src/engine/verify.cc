@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "backend/backend.h"
-#include "engine/sampler.h"
+#include "engine/vocabulary_scan.h"
 #include "formats/safetensors.h"
 
 namespace sluice::engine {
