@@ -321,12 +321,40 @@ class Resolver {
     view.data = checkpoint_.Bytes(tensor).data() +
                 static_cast<int64_t>(tensor.size) / (stacked ? need.experts : 1) * slab;
     Place(need, *found.rule, *row_bytes, &view);
-    SLUICE_CHECK_OK(AddBlockScales(tensor, found, &view));
+    SLUICE_CHECK_OK(AddBlockScales(tensor, found, need, &view));
     map_.Add(need.canonical, need.layer, expert, std::move(view));
     return {};
   }
 
-  Status AddBlockScales(const Tensor& tensor, const Found& found, WeightView* view) {
+  // The row of the tensor where row r of the weight stands.
+  static int64_t StoredRowOf(const WeightNeed& need, const Layout& layout, int64_t r) {
+    if (layout.fused) return need.first_fused_row + r;
+    if (!layout.grouped) return r;
+    const int64_t rows = need.rows / need.groups;
+    return r / rows * need.group_rows + need.first_group_row + r % rows;
+  }
+
+  // Of a matrix that holds several weights, the scales of one: its rows must fill whole blocks.
+  Status TakeScaleRows(const Tensor& tensor, const WeightNeed& need, const Layout& layout, WeightView* view) {
+    constexpr int64_t kBlock = 128;
+    std::vector<std::byte> taken;
+    for (int64_t first = 0; first < need.rows; first += kBlock) {
+      const int64_t last = std::min(first + kBlock, need.rows) - 1;
+      const int64_t row = StoredRowOf(need, layout, first);
+      if (row % kBlock != 0 || StoredRowOf(need, layout, last) - row != last - first)
+        return Fail(
+            ErrorCode::kBadFile,
+            fmt::format("{}: tensor {}: the rows of {} do not fill FP8 blocks of {} rows: not supported",
+                        checkpoint_.path, Printable(tensor.name), need.canonical, kBlock));
+      const auto* scales =
+          reinterpret_cast<const std::byte*>(view->block_scale + row / kBlock * view->scale_stride);
+      taken.insert(taken.end(), scales, scales + view->scale_stride * static_cast<int64_t>(sizeof(float)));
+    }
+    view->block_scale = reinterpret_cast<const float*>(map_.Own(std::move(taken)));
+    return {};
+  }
+
+  Status AddBlockScales(const Tensor& tensor, const Found& found, const WeightNeed& need, WeightView* view) {
     if (tensor.dtype != DType::kF8E4M3) return {};
     const Tensor* scales = checkpoint_.tensors.Find(tensor.name + "_scale_inv");
     if (!scales) {
@@ -335,13 +363,19 @@ class Resolver {
                               Printable(tensor.name), Printable(tensor.name)),
                   "only FP8 with a scale for each block of 128 x 128 is supported");
     }
-    if (found.rule->fix != Rule::Fix::kNone || tensor.shape.size() != 2) {
+    const Layout layout = LayoutOf(found.rule->fix);
+    const bool several = layout.fused || layout.grouped;
+    if ((found.rule->fix != Rule::Fix::kNone && !several) || tensor.shape.size() != 2) {
       return Fail(ErrorCode::kBadFile,
                   fmt::format("{}: tensor {}: FP8 blocks of merged tensors are not supported",
                               checkpoint_.path, Printable(tensor.name)));
     }
     used_[scales - checkpoint_.tensors.tensors().data()] = true;
-    return AttachScaleGrid(checkpoint_, *scales, view, &map_);
+    WeightView whole{.rows = tensor.shape[0], .cols = view->cols};
+    SLUICE_CHECK_OK(AttachScaleGrid(checkpoint_, *scales, &whole, &map_));
+    view->block_scale = whole.block_scale;
+    view->scale_stride = whole.scale_stride;
+    return several ? TakeScaleRows(tensor, need, layout, view) : Status{};
   }
 
   Status AccountForTheRest() {

@@ -320,6 +320,57 @@ TEST(ScaleGrid, RefusesScalesThatAreNotNumbers) {
       << status.error().message;
 }
 
+TEST(Resolve, TakesTheScalesOfEachWeightInAJoinedMatrix) {
+  // Key and value heads of 128: a group is q, k, v and z of 1 + 1 + 2 + 2 blocks of rows.
+  Checkpoint checkpoint = OpenGolden("qwen3_next");
+  checkpoint.config["linear_key_head_dim"] = checkpoint.config["linear_value_head_dim"] = 128;
+  Tensor scales = *checkpoint.tensors.Find("model.embed_tokens.weight");
+  scales.shape = {12, 1};
+  scales.size = 12 * sizeof(float);
+  EditTensors(checkpoint, [](Tensor& t) {
+    const std::pair<const char*, std::vector<int64_t>> shapes[] = {{"in_proj_qkvz.weight", {1536, 32}},
+                                                                   {"conv1d.weight", {1024, 1, 4}},
+                                                                   {"linear_attn.norm.weight", {128}},
+                                                                   {"out_proj.weight", {32, 512}}};
+    for (const auto& [name, shape] : shapes) {
+      if (!t.name.ends_with(name)) continue;
+      t.shape = shape;
+      t.offset = 0;  // only addresses are looked at
+      if (t.name.ends_with("qkvz.weight")) t.dtype = DType::kF8E4M3;
+    }
+    return true;
+  });
+  for (int layer = 0; layer < 3; ++layer) {
+    scales.name = "model.layers." + std::to_string(layer) + ".linear_attn.in_proj_qkvz.weight_scale_inv";
+    ASSERT_TRUE(checkpoint.tensors.Add(scales));
+  }
+  const auto weights = Resolve(checkpoint);
+  ASSERT_TRUE(weights) << weights.error().message;
+  std::vector<float> stored(12);
+  std::memcpy(stored.data(), DataOf(checkpoint, scales.name), scales.size);
+  const std::pair<const char*, std::vector<size_t>> rows[] = {
+      {"attn.q", {0, 6}}, {"attn.k", {1, 7}}, {"attn.v", {2, 3, 8, 9}}, {"attn.z", {4, 5, 10, 11}}};
+  for (const auto& [name, blocks] : rows) {
+    const WeightView* view = weights->Find(name, 2);
+    ASSERT_TRUE(view && view->block_scale) << name;
+    for (size_t b = 0; b < blocks.size(); ++b) EXPECT_EQ(view->block_scale[b], stored[blocks[b]]) << name;
+  }
+}
+
+TEST(Resolve, RefusesScaleBlocksThatSpanSeveralWeights) {
+  Checkpoint checkpoint = OpenGolden("qwen3_next");  // heads of 8
+  Tensor scales = *checkpoint.tensors.Find("model.embed_tokens.weight");
+  scales.name = "model.layers.0.linear_attn.in_proj_qkvz.weight_scale_inv";
+  scales.shape = {1, 1};
+  scales.size = sizeof(float);
+  EditTensors(checkpoint, [](Tensor& t) {
+    if (t.name == "model.layers.0.linear_attn.in_proj_qkvz.weight") t.dtype = DType::kF8E4M3;
+    return true;
+  });
+  ASSERT_TRUE(checkpoint.tensors.Add(scales));
+  ExpectError(checkpoint, "the rows of attn.q do not fill FP8 blocks of 128 rows");
+}
+
 TEST(ScaleGrid, WidensHalvesAndCopiesUnalignedFloats) {
   // At byte 1: two floats; at byte 12: two BF16.
   std::string bytes(16, '\0');
