@@ -1,4 +1,4 @@
-// Speed of the elementwise kernels and of attention, per tier. Usage: elementwise_bench
+// Speed of the elementwise kernels, of attention and of the delta rule, per tier. Usage: elementwise_bench
 // [scalar|avx2|avx512]...
 #include <fmt/format.h>
 
@@ -136,8 +136,41 @@ void BenchLatent(const Table& t, KvType type, int heads, int64_t keys) {
       static_cast<double>(memory.size()), 2.0 * heads * (kDim + kValueDim) * static_cast<double>(keys));
 }
 
+// `heads` heads whose states are [kDim][kDim], each over `tokens` tokens.
+void BenchDelta(const Table& t, int heads, int64_t tokens) {
+  constexpr int kDim = 128;
+  const size_t size = static_cast<size_t>(tokens);
+  std::vector<float> state(static_cast<size_t>(heads) * kDim * kDim), rows = Random(size * kDim),
+                                                                      out(size * kDim);
+  for (float& x : rows) x *= 0.08f;
+  const std::vector<float> decay(size, 0.9f), beta(size, 0.5f);
+  std::vector<const float*> in;
+  std::vector<float*> to;
+  for (size_t i = 0; i < size; ++i) {
+    in.push_back(&rows[i * kDim]);
+    to.push_back(&out[i * kDim]);
+  }
+  const double ns = Nanoseconds([&] {
+    for (size_t head = 0; head < static_cast<size_t>(heads); ++head)
+      t.delta_rule({.state = &state[head * kDim * kDim],
+                    .k_dim = kDim,
+                    .v_dim = kDim,
+                    .tokens = tokens,
+                    .q = in.data(),
+                    .k = in.data(),
+                    .v = in.data(),
+                    .decay = decay.data(),
+                    .beta = beta.data(),
+                    .out = to.data()});
+  });
+  fmt::print("{:8} {:34} {:10.1f} us a token\n", Name(t.isa),
+             fmt::format("delta {}x{} {} tokens", heads, kDim, tokens),
+             ns / 1e3 / static_cast<double>(tokens));
+}
+
 void BenchTier(const Table& t) {
   BenchRows(t);
+  for (const int64_t tokens : {1, 64}) BenchDelta(t, 32, tokens);
   for (KvType type : {KvType::kF32, KvType::kF16}) {
     BenchAttention(t, type, 4, 8, 128, 4096);
     BenchAttention(t, type, 4, 1, 128, 4096);
