@@ -215,6 +215,17 @@ class EngineImpl final : public Engine {
     return event;
   }
 
+  // How many different experts this step's tokens chose, over all layers.
+  int64_t CountTouched() {
+    int64_t touched = 0;
+    for (size_t l = 0; l < trace_.layers.size(); ++l) {
+      touched_.assign(expert_tokens_[l].size(), false);
+      for (const int32_t expert : trace_.layers[l].experts) touched_[static_cast<size_t>(expert)] = true;
+      touched += std::ranges::count(touched_, true);
+    }
+    return touched;
+  }
+
   void Account(const std::vector<Chunk>& chunks, double seconds) {
     int64_t answered = 0;
     for (const auto& [sequence, event] : events_) answered += event.token.has_value();
@@ -226,6 +237,8 @@ class EngineImpl final : public Engine {
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += prompt;
     stats_.generated_tokens += answered;
+    ++stats_.steps;
+    stats_.experts_touched += CountTouched();
     (prompt > 0 ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
     for (size_t l = 0; l < trace_.layers.size(); ++l)
       for (int32_t expert : trace_.layers[l].experts) ++expert_tokens_[l][expert];
@@ -240,6 +253,7 @@ class EngineImpl final : public Engine {
   std::vector<backend::BatchToken> tokens_;
   std::vector<const kv::PageTable*> tables_;
   backend::RouterTrace trace_;
+  std::vector<bool> touched_;  // experts of a layer, in CountTouched
   std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
 
   mutable std::mutex mutex_;  // guards what follows

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/choice.h"
+#include "server/errors.h"
 
 namespace sluice::server {
 
@@ -27,18 +28,19 @@ struct AnswerId {
   static AnswerId Make(const std::string& prefix, const std::string& model);
 };
 
+// Writes one answer; may keep what it has written so far.
 class AnswerFormat {
  public:
   virtual ~AnswerFormat() = default;
 
-  // Streaming. Each gives complete "choices" entries; Chunk puts them into an envelope.
-  virtual nlohmann::ordered_json FirstDelta(int index) const = 0;  // null: nothing comes before the text
-  virtual nlohmann::ordered_json Delta(int index, const ChoiceDelta& delta) const = 0;
-  virtual const char* chunk_object() const = 0;
+  // Streaming: bytes of the event stream.
+  virtual std::string Begin(size_t choices, const Usage& prompt) = 0;
+  virtual std::string More(int index, const ChoiceDelta& delta) = 0;
+  virtual std::string End(const Usage& usage) = 0;
+  virtual std::string Failure(const ApiError& error) = 0;
 
-  // Not streaming: one entry for a whole answer.
-  virtual nlohmann::ordered_json Whole(int index, const ChoiceDelta& whole) const = 0;
-  virtual const char* object() const = 0;
+  // Not streaming.
+  virtual nlohmann::ordered_json Whole(const std::vector<ChoiceDelta>& choices, const Usage& usage) = 0;
 };
 
 }  // namespace sluice::server

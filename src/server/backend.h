@@ -3,11 +3,20 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/request.h"
 #include "tokenizer/tokenizer.h"
 
 namespace sluice::server {
+
+struct BackendLoad {
+  int running = 0, waiting = 0;  // requests
+  int64_t prompt_tokens = 0, generated_tokens = 0;
+  int64_t steps = 0;
+  int64_t experts_touched = 0;                      // that had a token, over MoE layers and steps
+  std::vector<std::vector<int64_t>> expert_tokens;  // [moe layer][expert]
+};
 
 // Every method may be called from any thread.
 class Backend {
@@ -16,6 +25,8 @@ class Backend {
 
   virtual Result<engine::RequestId> Submit(engine::Request request, engine::EventFn on_event) = 0;
   virtual void Cancel(engine::RequestId id) = 0;
+
+  virtual BackendLoad load() const = 0;  // counts since the start
 
   virtual const std::string& model_name() const = 0;
   virtual const tokenizer::Tokenizer& tokenizer() const = 0;

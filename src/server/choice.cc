@@ -79,6 +79,7 @@ void ChoiceDelta::Append(ChoiceDelta more) {
       calls.back().arguments += call.arguments;
   }
   std::move(more.logprobs.begin(), more.logprobs.end(), std::back_inserter(logprobs));
+  stop_string = more.stop_string;
   finish_reason = more.finish_reason;
 }
 
@@ -173,18 +174,24 @@ void Choice::ContinueFrom(std::span<const int32_t> prompt) {
   for (const int32_t id : prompt) decoder_.Push(id);
 }
 
-bool Choice::Release(bool last, std::string& out) {
+const std::string* Choice::Release(bool last, std::string& out) {
   size_t first = std::string::npos;
-  for (const std::string& stop : stop_) first = std::min(first, held_.find(stop));
-  if (first != std::string::npos) {
+  const std::string* found = nullptr;
+  for (const std::string& stop : stop_) {
+    const size_t at = held_.find(stop);
+    if (at >= first) continue;
+    first = at;
+    found = &stop;
+  }
+  if (found != nullptr) {
     out = held_.substr(0, first);
     held_.clear();
-    return true;
+    return found;
   }
   const size_t keep = last ? 0 : std::max(PossibleStopStart(held_, stop_), IncompleteEnd(held_));
   out = held_.substr(0, held_.size() - keep);
   held_.erase(0, held_.size() - keep);
-  return false;
+  return nullptr;
 }
 
 ChoiceDelta Choice::TakeText(const engine::Event& event) {
@@ -200,7 +207,8 @@ ChoiceDelta Choice::TakeText(const engine::Event& event) {
     }
   }
   if (event.finish) held_ += decoder_.Flush();
-  if (Release(event.finish.has_value(), delta.text)) {
+  if (const std::string* stop = Release(event.finish.has_value(), delta.text)) {
+    delta.stop_string = *stop;
     stopped_by_text_ = !event.finish;
     finished_ = true;
     delta.finish_reason = "stop";

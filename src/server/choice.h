@@ -39,6 +39,7 @@ struct ChoiceDelta {
   std::string text, reasoning;
   std::vector<CallDelta> calls;
   std::vector<TokenLogprobs> logprobs;
+  std::optional<std::string> stop_string;    // the one that ended the answer
   std::optional<std::string> finish_reason;  // "stop", "length", "tool_calls", "error"
 
   bool empty() const {
@@ -93,8 +94,8 @@ class Choice {
   void Parse(ChoiceDelta& delta);
   void AddCallPiece(const chat::AnswerPiece& piece, ChoiceDelta& delta) const;
   ChoiceDelta TakeText(const engine::Event& event);
-  // Moves from held_ what can be sent; true if a stop string was found, which ends the text.
-  bool Release(bool last, std::string& out);
+  // Moves from held_ what can be sent; gives the stop string that was found, which ends the text, or null.
+  const std::string* Release(bool last, std::string& out);
 };
 
 int64_t CountCharacters(std::string_view text);

@@ -12,6 +12,11 @@ class EngineBackend final : public Backend {
     return engine_.Submit(std::move(request), std::move(on_event));
   }
   void Cancel(engine::RequestId id) override { engine_.Cancel(id); }
+  BackendLoad load() const override {
+    const engine::EngineStats stats = engine_.stats();
+    return {stats.running, stats.waiting,         stats.prompt_tokens,    stats.generated_tokens,
+            stats.steps,   stats.experts_touched, engine_.expert_tokens()};
+  }
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return engine_.context(); }

@@ -41,7 +41,8 @@ nlohmann::ordered_json ToJson(const ApiError& error) {
            {{"message", error.message},
             {"type", error.type},
             {"param", text_or_null(error.param)},
-            {"code", text_or_null(error.code)}}}};
+            {"code", text_or_null(error.code)}}},
+          {"type", "error"}};
 }
 
 }  // namespace sluice::server

@@ -32,7 +32,8 @@ ApiError NotFound(std::string message, std::optional<std::string> code = std::nu
 ApiError FromEngine(const Error& error);
 ApiError ServerError(std::string message);
 
-// {"error": {"message", "type", "param", "code"}}
+// {"error": {"message", "type", "param", "code"}, "type": "error"}: as the clients of OpenAI and of Anthropic
+// read it.
 nlohmann::ordered_json ToJson(const ApiError& error);
 
 }  // namespace sluice::server

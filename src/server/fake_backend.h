@@ -103,6 +103,7 @@ class FakeBackend final : public Backend {
     cancelled_.insert(id);
     changed_.notify_all();
   }
+  BackendLoad load() const override { return {.running = 3, .expert_tokens = {{1, 1}, {0, 5}}}; }
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return 200; }

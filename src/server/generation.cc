@@ -10,23 +10,15 @@
 #include <random>
 
 #include "server/json_input.h"
-#include "server/sse.h"
 
 namespace sluice::server {
 
 using Json = nlohmann::ordered_json;
 
-Json ToJson(const Usage& usage) {
-  return {{"prompt_tokens", usage.prompt_tokens},
-          {"completion_tokens", usage.completion_tokens},
-          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
-}
-
 AnswerId AnswerId::Make(const std::string& prefix, const std::string& model) {
   std::random_device device;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {fmt::format("{}-{:08x}{:08x}{:08x}", prefix, device(), device(), device()),
+  return {fmt::format("{}{:08x}{:08x}{:08x}", prefix, device(), device(), device()),
           std::chrono::duration_cast<std::chrono::seconds>(now).count(), model};
 }
 
@@ -64,18 +56,21 @@ class Mailbox {
 
 class Generation final : public PendingAnswer {
  public:
-  Generation(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format, AnswerId id,
-             Waker wake)
+  Generation(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format, Waker wake,
+             std::shared_ptr<Metrics> metrics)
       : backend_(backend),
         request_(std::move(request)),
         format_(std::move(format)),
-        id_(std::move(id)),
-        mailbox_(std::make_shared<Mailbox>(std::move(wake))) {}
+        mailbox_(std::make_shared<Mailbox>(std::move(wake))),
+        metrics_(std::move(metrics)) {}
 
   ~Generation() override {
     mailbox_->Close();
     for (size_t i = 0; i < ids_.size(); ++i)
-      if (!choices_[i].finished()) backend_.Cancel(ids_[i]);
+      if (!choices_[i].finished()) {
+        backend_.Cancel(ids_[i]);
+        metrics_->Ended("abort");
+      }
   }
 
   Status Submit() {
@@ -99,7 +94,11 @@ class Generation final : public PendingAnswer {
       }
       auto id =
           backend_.Submit(EngineRequest(prompt, i),
-                          [mailbox = mailbox_, i](const engine::Event& event) { mailbox->Post(i, event); });
+                          [mailbox = mailbox_, i, timer = Metrics::Timer(metrics_, Metrics::Clock::now())](
+                              const engine::Event& event) mutable {
+                            timer.On(event, Metrics::Clock::now());
+                            mailbox->Post(i, event);
+                          });
       if (!id) return Fail(std::move(id).error());
       ids_.push_back(*id);
     }
@@ -131,8 +130,8 @@ class Generation final : public PendingAnswer {
   Backend& backend_;
   GenerationRequest request_;
   std::unique_ptr<AnswerFormat> format_;
-  AnswerId id_;
   std::shared_ptr<Mailbox> mailbox_;
+  std::shared_ptr<Metrics> metrics_;
   std::vector<engine::RequestId> ids_;
   std::vector<Choice> choices_;
   std::vector<ChoiceDelta> whole_;  // what each choice has said so far, where it is not streamed
@@ -157,25 +156,11 @@ class Generation final : public PendingAnswer {
     return request;
   }
 
-  Json Envelope(const char* object) const {
-    return {{"id", id_.id}, {"object", object}, {"created", id_.created}, {"model", id_.model}};
-  }
-
-  std::string Chunk(Json choice) const {
-    Json chunk = Envelope(format_->chunk_object());
-    chunk["choices"] = Json::array({std::move(choice)});
-    if (request_.include_usage) chunk["usage"] = nullptr;
-    return SseEvent(Dump(chunk));
-  }
-
   void Begin(std::string& bytes) {
     started_ = true;
-    for (size_t i = 0; i < choices_.size(); ++i) {
-      const Json first = format_->FirstDelta(static_cast<int>(i));
-      if (!first.is_null()) bytes += Chunk(first);
-      if (!whole_[i].text.empty())
-        bytes += Chunk(format_->Delta(static_cast<int>(i), {.text = whole_[i].text}));
-    }
+    bytes += format_->Begin(choices_.size(), usage_);
+    for (size_t i = 0; i < choices_.size(); ++i)
+      if (!whole_[i].text.empty()) bytes += format_->More(static_cast<int>(i), whole_[i]);
   }
 
   // For requests that want nothing but the prompt.
@@ -190,6 +175,7 @@ class Generation final : public PendingAnswer {
     Choice& choice = choices_[index];
     if (choice.finished()) return;
     ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
+    if (delta.finish_reason) metrics_->Ended(*delta.finish_reason);
     if (delta.finish_reason == "error") return Break(event, progress);
     if (choice.finished()) {
       --unfinished_;
@@ -197,7 +183,7 @@ class Generation final : public PendingAnswer {
       if (choice.stopped_by_text() && index < ids_.size()) backend_.Cancel(ids_[index]);
     }
     if (request_.stream) {
-      if (!delta.empty()) progress.bytes += Chunk(format_->Delta(static_cast<int>(index), delta));
+      if (!delta.empty()) progress.bytes += format_->More(static_cast<int>(index), delta);
       return;
     }
     whole_[index].Append(std::move(delta));
@@ -212,7 +198,7 @@ class Generation final : public PendingAnswer {
       progress.reply = ErrorReply(error);
       return;
     }
-    progress.bytes += SseEvent(Dump(ToJson(error)));
+    progress.bytes += format_->Failure(error);
     progress.failed = true;
   }
 
@@ -234,30 +220,21 @@ class Generation final : public PendingAnswer {
 
   void Finish(Progress& progress) {
     if (request_.stream) {
-      if (request_.include_usage) {
-        Json chunk = Envelope(format_->chunk_object());
-        chunk["choices"] = Json::array();
-        chunk["usage"] = ToJson(usage_);
-        progress.bytes += SseEvent(Dump(chunk));
-      }
-      progress.bytes += kSseDone;
+      progress.bytes += format_->End(usage_);
       return;
     }
-    Json body = Envelope(format_->object());
-    Json& choices = body["choices"] = Json::array();
-    for (const size_t i : KeptChoices())
-      choices.push_back(format_->Whole(static_cast<int>(choices.size()), whole_[i]));
-    body["usage"] = ToJson(usage_);
-    progress.reply = Reply{200, Dump(body), "application/json", headers()};
+    std::vector<ChoiceDelta> kept;
+    for (const size_t i : KeptChoices()) kept.push_back(std::move(whole_[i]));
+    progress.reply = Reply{200, Dump(format_->Whole(kept, usage_)), "application/json", headers()};
   }
 };
 
 }  // namespace
 
 Answer StartGeneration(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format,
-                       AnswerId id, Waker wake) {
+                       Waker wake, std::shared_ptr<Metrics> metrics) {
   auto generation = std::make_unique<Generation>(backend, std::move(request), std::move(format),
-                                                 std::move(id), std::move(wake));
+                                                 std::move(wake), std::move(metrics));
   if (const Status submitted = generation->Submit(); !submitted)
     return ErrorReply(FromEngine(submitted.error()));
   return generation;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/chat_messages.h"
+#include "server/openai_format.h"
 
 namespace sluice::server {
 
@@ -53,8 +54,11 @@ Json CallEntry(const CallDelta& call, bool streamed) {
   return entry;
 }
 
-class Format final : public AnswerFormat {
+class Format final : public OpenAiFormat {
  public:
+  using OpenAiFormat::OpenAiFormat;
+
+ private:
   Json FirstDelta(int index) const override {
     return {{"index", index},
             {"delta", {{"role", "assistant"}, {"content", ""}}},
@@ -73,7 +77,7 @@ class Format final : public AnswerFormat {
             {"finish_reason", FinishReason(delta)}};
   }
   const char* chunk_object() const override { return "chat.completion.chunk"; }
-  Json Whole(int index, const ChoiceDelta& whole) const override {
+  Json WholeChoice(int index, const ChoiceDelta& whole) const override {
     Json message = {{"role", "assistant"}, {"content", whole.text}, {"refusal", nullptr}};
     if (!whole.reasoning.empty()) message["reasoning_content"] = whole.reasoning;
     for (const CallDelta& call : whole.calls)
@@ -148,6 +152,8 @@ ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& ba
   return request;
 }
 
-std::unique_ptr<AnswerFormat> ChatFormat() { return std::make_unique<Format>(); }
+std::unique_ptr<AnswerFormat> ChatFormat(AnswerId id, bool include_usage) {
+  return std::make_unique<Format>(std::move(id), include_usage);
+}
 
 }  // namespace sluice::server

@@ -13,6 +13,6 @@ namespace sluice::server {
 
 ApiResult<GenerationRequest> ReadChatRequest(const nlohmann::ordered_json& body, const Backend& backend,
                                              const ChatPrompt& chat_prompt);
-std::unique_ptr<AnswerFormat> ChatFormat();
+std::unique_ptr<AnswerFormat> ChatFormat(AnswerId id, bool include_usage);
 
 }  // namespace sluice::server

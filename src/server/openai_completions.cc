@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "server/openai_format.h"
+
 namespace sluice::server {
 
 using Json = nlohmann::ordered_json;
@@ -14,15 +16,17 @@ namespace {
 constexpr int64_t kDefaultMaxTokens = 16;
 constexpr size_t kMaxAnswers = 256;  // prompts times choices
 
-class Format final : public AnswerFormat {
+class Format final : public OpenAiFormat {
  public:
+  using OpenAiFormat::OpenAiFormat;
+
+ private:
   Json FirstDelta(int) const override { return nullptr; }
   Json Delta(int index, const ChoiceDelta& delta) const override { return Entry(index, delta); }
   const char* chunk_object() const override { return "text_completion"; }
-  Json Whole(int index, const ChoiceDelta& whole) const override { return Entry(index, whole); }
+  Json WholeChoice(int index, const ChoiceDelta& whole) const override { return Entry(index, whole); }
   const char* object() const override { return "text_completion"; }
 
- private:
   static Json Entry(int index, const ChoiceDelta& delta) {
     return {{"index", index},
             {"text", delta.text},
@@ -144,6 +148,8 @@ ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backe
   return request;
 }
 
-std::unique_ptr<AnswerFormat> CompletionFormat() { return std::make_unique<Format>(); }
+std::unique_ptr<AnswerFormat> CompletionFormat(AnswerId id, bool include_usage) {
+  return std::make_unique<Format>(std::move(id), include_usage);
+}
 
 }  // namespace sluice::server

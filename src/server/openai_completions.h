@@ -11,6 +11,6 @@ namespace sluice::server {
 
 ApiResult<GenerationRequest> ReadCompletionRequest(const nlohmann::ordered_json& body,
                                                    const Backend& backend);
-std::unique_ptr<AnswerFormat> CompletionFormat();
+std::unique_ptr<AnswerFormat> CompletionFormat(AnswerId id, bool include_usage);
 
 }  // namespace sluice::server

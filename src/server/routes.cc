@@ -5,10 +5,13 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "server/anthropic.h"
 #include "server/generation.h"
 #include "server/json_input.h"
+#include "server/metrics.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/responses.h"
 #include "server/tokenizer_routes.h"
 
 namespace sluice::server {
@@ -25,6 +28,7 @@ const Service::Route Service::kRoutes[] = {
     {"GET", "/health", true, &Service::Health},
     {"GET", "/ready", true, &Service::Ready},
     {"GET", "/version", true, &Service::Version},
+    {"GET", "/metrics", false, &Service::MetricsPage},
     {"POST", "/tokenize", false, &Service::TokenizeText},
     {"POST", "/detokenize", false, &Service::DetokenizeIds},
     {"GET", "/tokenizer_info", false, &Service::AboutTokenizer},
@@ -33,12 +37,16 @@ const Service::Route Service::kRoutes[] = {
     {"GET", "/v1/models/", false, &Service::OneModel},
     {"POST", "/v1/chat/completions", false, &Service::Chat},
     {"POST", "/v1/completions", false, &Service::Completions},
+    {"POST", "/v1/responses", false, &Service::Responses},
+    {"POST", "/v1/messages", false, &Service::Messages},
+    {"POST", "/v1/messages/count_tokens", false, &Service::CountTokens},
 };
 
 Service::Service(Backend& backend, ChatPrompt chat_prompt, SecurityOptions security)
     : backend_(backend),
       chat_prompt_(std::move(chat_prompt)),
       security_(std::move(security)),
+      metrics_(std::make_shared<Metrics>()),
       started_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count()) {}
@@ -127,6 +135,10 @@ Answer Service::Ready(const HttpRequest&, Waker) {
 
 Answer Service::Version(const HttpRequest&, Waker) { return Reply{200, Dump({{"version", SLUICE_VERSION}})}; }
 
+Answer Service::MetricsPage(const HttpRequest&, Waker) {
+  return Reply{200, metrics_->Page(backend_), "text/plain; version=0.0.4; charset=utf-8"};
+}
+
 template <typename Make>
 Answer Service::AnswerJson(const HttpRequest& request, Make make) {
   const auto body = ParseJson(request.body);
@@ -176,8 +188,9 @@ Answer Service::Chat(const HttpRequest& request, Waker wake) {
   if (!body) return ErrorReply(body.error());
   auto generation = ReadChatRequest(*body, backend_, chat_prompt_);
   if (!generation) return ErrorReply(generation.error());
-  return StartGeneration(backend_, std::move(*generation), ChatFormat(),
-                         AnswerId::Make("chatcmpl", backend_.model_name()), std::move(wake));
+  const bool usage = generation->include_usage;
+  return StartGeneration(backend_, std::move(*generation), ChatFormat(NewId("chatcmpl-"), usage),
+                         std::move(wake), metrics_);
 }
 
 Answer Service::Completions(const HttpRequest& request, Waker wake) {
@@ -185,8 +198,43 @@ Answer Service::Completions(const HttpRequest& request, Waker wake) {
   if (!body) return ErrorReply(body.error());
   auto generation = ReadCompletionRequest(*body, backend_);
   if (!generation) return ErrorReply(generation.error());
-  return StartGeneration(backend_, std::move(*generation), CompletionFormat(),
-                         AnswerId::Make("cmpl", backend_.model_name()), std::move(wake));
+  const bool usage = generation->include_usage;
+  return StartGeneration(backend_, std::move(*generation), CompletionFormat(NewId("cmpl-"), usage),
+                         std::move(wake), metrics_);
+}
+
+AnswerId Service::NewId(const char* prefix) const { return AnswerId::Make(prefix, backend_.model_name()); }
+
+Answer Service::Messages(const HttpRequest& request, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  const auto chat = MessagesToChat(*body, /*counting=*/false);
+  if (!chat) return ErrorReply(chat.error());
+  auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
+  if (!generation) return ErrorReply(generation.error());
+  return StartGeneration(backend_, std::move(*generation), MessagesFormat(NewId("msg_")), std::move(wake),
+                         metrics_);
+}
+
+Answer Service::CountTokens(const HttpRequest& request, Waker) {
+  return AnswerJson(request, [&](const Json& body) -> ApiResult<Json> {
+    const auto chat = MessagesToChat(body, /*counting=*/true);
+    if (!chat) return tl::make_unexpected(chat.error());
+    const auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
+    if (!generation) return tl::make_unexpected(generation.error());
+    return Json{{"input_tokens", generation->prompts.front().size()}};
+  });
+}
+
+Answer Service::Responses(const HttpRequest& request, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  const auto chat = ResponseToChat(*body);
+  if (!chat) return ErrorReply(chat.error());
+  auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
+  if (!generation) return ErrorReply(generation.error());
+  return StartGeneration(backend_, std::move(*generation), ResponseFormat(NewId("resp_"), *body),
+                         std::move(wake), metrics_);
 }
 
 }  // namespace sluice::server

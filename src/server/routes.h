@@ -4,12 +4,15 @@
 #include <atomic>
 
 #include "server/answer.h"
+#include "server/answer_format.h"
 #include "server/backend.h"
 #include "server/chat_prompt.h"
 #include "server/http_message.h"
 #include "server/security.h"
 
 namespace sluice::server {
+
+class Metrics;
 
 // Everything a route needs. Immutable but for `draining`; routes run on several threads.
 class Service {
@@ -29,14 +32,17 @@ class Service {
   Backend& backend_;
   ChatPrompt chat_prompt_;
   SecurityOptions security_;
+  std::shared_ptr<Metrics> metrics_;
   int64_t started_;  // Unix seconds
   std::atomic<bool> draining_ = false;
 
   std::string ModelEntry() const;  // JSON
+  AnswerId NewId(const char* prefix) const;
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
   // Answers with what `make` gives for the body.
   template <typename Make>
   static Answer AnswerJson(const HttpRequest& request, Make make);
+  Answer MetricsPage(const HttpRequest& request, Waker wake);
   Answer Ready(const HttpRequest& request, Waker wake);
   Answer Version(const HttpRequest& request, Waker wake);
   Answer TokenizeText(const HttpRequest& request, Waker wake);
@@ -48,6 +54,9 @@ class Service {
   Answer OneModel(const HttpRequest& request, Waker wake);
   Answer Chat(const HttpRequest& request, Waker wake);
   Answer Completions(const HttpRequest& request, Waker wake);
+  Answer Messages(const HttpRequest& request, Waker wake);
+  Answer CountTokens(const HttpRequest& request, Waker wake);
+  Answer Responses(const HttpRequest& request, Waker wake);
 };
 
 }  // namespace sluice::server

@@ -6,8 +6,8 @@
 
 namespace sluice::server {
 
-// "data: ...\n\n". `data` has no line ends.
-std::string SseEvent(std::string_view data);
+// "data: ...\n\n", below a line "event: NAME" if a name is given. `data` has no line ends.
+std::string SseEvent(std::string_view data, std::string_view name = {});
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
 // A comment, which clients skip: keeps idle connections alive.
 inline constexpr std::string_view kSseComment = ": waiting\n\n";
