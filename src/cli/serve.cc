@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/file.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "server/engine_backend.h"
@@ -16,12 +17,35 @@ constexpr char kKeyVariable[] = "SLUICE_API_KEY";
 constexpr int64_t kContextsAtOnce = 4;  // that fit into the KV cache unless --kv-tokens says otherwise
 
 struct Options {
-  std::string model, host = "127.0.0.1";
+  std::string model, host = "127.0.0.1", key_file;
+  bool open = false;  // no key is needed, wherever it listens
   int64_t port = 8080, context = 0, kv_tokens = 0;
   ComputeFlags compute;
 };
 
+bool IsLoopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+// From the file, or else the environment; empty: none is needed.
+Result<std::string> ReadKey(const Options& options) {
+  const char* variable = std::getenv(kKeyVariable);
+  std::string key = variable == nullptr ? "" : variable;
+  if (!options.key_file.empty()) {
+    SLUICE_TRY(const MappedFile file, MappedFile::Open(options.key_file));
+    key = file.text().substr(0, file.text().find_first_of("\r\n"));
+    if (key.empty())
+      return Fail(ErrorCode::kConfig, fmt::format("{}: the first line holds no key", options.key_file));
+  }
+  if (key.empty() && !IsLoopback(options.host) && !options.open)
+    return Fail(ErrorCode::kConfig,
+                fmt::format("{} can be reached from other machines, and no key is asked for", options.host),
+                fmt::format("set {} or --api-key-file, or say --no-api-key", kKeyVariable));
+  return key;
+}
+
 Result<int> Serve(const Options& options) {
+  SLUICE_TRY(std::string key, ReadKey(options));
   std::signal(SIGPIPE, SIG_IGN);  // clients that go away are no reason to end
   engine::EngineOptions engine_options{.context = static_cast<int>(options.context),
                                        .kv_tokens = options.kv_tokens};
@@ -31,7 +55,7 @@ Result<int> Serve(const Options& options) {
   server::ServerOptions server_options;
   server_options.http.host = options.host;
   server_options.http.port = static_cast<uint16_t>(options.port);
-  if (const char* key = std::getenv(kKeyVariable)) server_options.security.api_key = key;
+  server_options.security.api_key = std::move(key);
   SLUICE_CHECK_OK(server::Serve(server_options, *backend, [&](const std::string& address) {
     fmt::print(stderr, "{} answers on {} (context of {} tokens); Ctrl-C ends\n", session.name, address,
                session.engine->context());
@@ -43,11 +67,15 @@ Result<int> Serve(const Options& options) {
 
 void AddServe(CLI::App& program, Action& action) {
   auto options = std::make_shared<Options>();
-  Verb verb(program, action, "serve", "Answer the OpenAI API over HTTP");
+  Verb verb(program, action, "serve", "Answer the APIs of OpenAI and Anthropic over HTTP");
   verb.Argument("MODEL", &options->model, Verb::Need::kOptional,
                 "A GGUF file or a Hugging Face folder; the embedded model if not given");
   verb.Text("--host", "ADDRESS", &options->host, "Listen there [127.0.0.1]");
   verb.Integer("--port", &options->port, 0, UINT16_MAX, "And on this port; 0: any that is free");
+  verb.Text("--api-key-file", "FILE", &options->key_file,
+            "Ask for the key in the file's first line; otherwise that of SLUICE_API_KEY");
+  verb.Flag("--no-api-key", &options->open, "Ask for none although other machines can reach the address");
+  verb.Exclude("--no-api-key", "--api-key-file");
   verb.Integer("--ctx", &options->context, 0, INT32_MAX,
                "Longest prompt and answer in tokens; 0: the model's, at most 4096");
   verb.Integer("--kv-tokens", &options->kv_tokens, 0, INT64_MAX,

@@ -1,8 +1,11 @@
 """The server as a process: it answers, refuses a taken port, and ends when told."""
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
+import urllib.error
 import urllib.request
 
 
@@ -21,6 +24,30 @@ def complete(address):
         return json.load(answer)
 
 
+def check_keys(program):
+    """Off loopback a key is asked for; a file's first line is one."""
+    without = {name: value for name, value in os.environ.items() if name != "SLUICE_API_KEY"}
+    refused = subprocess.run([program, "serve", "--host", "0.0.0.0", "--port", "0"], capture_output=True, text=True, env=without,
+                             timeout=120)
+    assert refused.returncode == 78 and "--api-key-file" in refused.stderr, refused
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("secret\nnot this\n")
+        file.flush()
+        server, address = start(program, "--port", "0", "--api-key-file", file.name)
+    try:
+        for key, status in [("secret", 200), ("not this", 401), ("", 401)]:
+            request = urllib.request.Request(f"http://{address}/v1/models", headers={"authorization": f"Bearer {key}"})
+            try:
+                with urllib.request.urlopen(request, timeout=120) as answer:
+                    got = answer.status
+            except urllib.error.HTTPError as error:
+                got = error.code
+            assert got == status, (key, got)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=120)
+
+
 def main():
     program = sys.argv[1]
     server, address = start(program, "--port", "0")
@@ -33,6 +60,7 @@ def main():
         told = subprocess.run([program, "run", "-p", "Once upon a time", "--temp", "0", "--max-tokens", "5", "--threads", "1"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         assert answer["choices"][0]["text"] + "\n" == told.stdout, (answer, told)
+        check_keys(program)
         port = address.rsplit(":", 1)[1]
         second = subprocess.run([program, "serve", "--port", port], capture_output=True, text=True, timeout=120)
         assert second.returncode == 69, second
