@@ -40,12 +40,20 @@ std::string ModelName(const std::string& path) {
   return name.extension() == ".gguf" ? name.stem() : name.filename();
 }
 
-Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags) {
-  LoadedModel loaded;
-  SLUICE_TRY(loaded.isa, ChooseIsa(flags.isa));
+Result<Compute> ChooseCompute(const ComputeFlags& flags) {
+  Compute compute;
+  SLUICE_TRY(compute.isa, ChooseIsa(flags.isa));
   const size_t threads =
       flags.threads > 0 ? static_cast<size_t>(flags.threads) : std::max<size_t>(1, PhysicalCpus().size());
-  loaded.team = std::make_unique<ThreadTeam>(static_cast<int>(threads));
+  compute.team = std::make_unique<ThreadTeam>(static_cast<int>(threads));
+  return compute;
+}
+
+Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags) {
+  LoadedModel loaded;
+  SLUICE_TRY(Compute compute, ChooseCompute(flags));
+  loaded.isa = compute.isa;
+  loaded.team = std::move(compute.team);
   model::ModelOptions options{.exact = flags.exact, .progress = ShowProgress("loading")};
   SLUICE_TRY(loaded.model, model::LoadModel(checkpoint, *loaded.team, options));
   return loaded;

@@ -28,6 +28,13 @@ Result<formats::Checkpoint> OpenModel(const std::string& path);
 // What messages call the model at `path`.
 std::string ModelName(const std::string& path);
 
+// The tier and the threads that `flags` ask for. Refuses a tier that this machine lacks.
+struct Compute {
+  kernels::Isa isa = kernels::Isa::kScalar;
+  std::unique_ptr<ThreadTeam> team;
+};
+Result<Compute> ChooseCompute(const ComputeFlags& flags);
+
 struct LoadedModel {
   kernels::Isa isa = kernels::Isa::kScalar;
   std::unique_ptr<ThreadTeam> team;

@@ -19,6 +19,7 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddTokenize(app, action);
   AddDetokenize(app, action);
   AddBench(app, action);
+  AddFit(app, action);
   AddDoctor(app, action);
   AddTemplate(app, action);
   AddSynth(app, action);

@@ -51,6 +51,7 @@ void AddDemo(CLI::App& program, Action& action);
 void AddServe(CLI::App& program, Action& action);
 void AddDescribe(CLI::App& program, Action& action);
 void AddBench(CLI::App& program, Action& action);
+void AddFit(CLI::App& program, Action& action);
 void AddDoctor(CLI::App& program, Action& action);
 void AddSynth(CLI::App& program, Action& action);
 void AddVerify(CLI::App& program, Action& action);

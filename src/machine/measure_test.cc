@@ -4,6 +4,7 @@
 
 #include "machine/bandwidth.h"
 #include "machine/peak.h"
+#include "machine/product_rate.h"
 
 namespace sluice::machine {
 namespace {
@@ -28,6 +29,17 @@ TEST(Peak, IsPositiveAndFiniteOnEveryTier) {
     if (!kernels::Supported(isa)) continue;
     ExpectPlausible(Int8Peak(team, isa));
     ExpectPlausible(FloatPeak(team, isa));
+  }
+}
+
+TEST(MeasureProduct, IsPositiveAndFinite) {
+  ThreadTeam team(1);
+  for (const DType type : {DType::kF32, DType::kQ8_0, DType::kQ4_K, DType::kF64}) {
+    const Result<ProductRate> rate = MeasureProduct(team, kernels::SelectIsa().value(), type);
+    ASSERT_TRUE(rate) << rate.error().message;
+    EXPECT_GT(rate->decode, 0);
+    EXPECT_GT(rate->prompt, 0);
+    EXPECT_TRUE(std::isfinite(rate->decode + rate->prompt));
   }
 }
 
