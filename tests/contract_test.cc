@@ -239,6 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
                       "qwen3_5_moe",              // its projections apart
                       "deepseek_v3",              // latent attention, groups, sigmoid, shared experts
                       "deepseek_v3_fp8",          // FP8 with scales of blocks
+                      "gpt_oss_mxfp4",            // activations in 32, twice; sinks
                       "deepseek_v32",             // attention to chosen positions
                       "glm_moe_dsa",              // ... that layers share
                       "gguf_mixtral_q4km",        // K types, activations in 256

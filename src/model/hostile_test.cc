@@ -34,8 +34,9 @@ TEST(Hostile, JsonValues) {
                          "\xff x", "",
                          {},       json::array(),
                          {1, 2},   {{"type", "yarn"}, {"factor", 1e-30}}};
-  for (const char* golden : {"mixtral", "olmoe", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "llama_yarn",
-                             "llama_rope3", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8"}) {
+  for (const char* golden :
+       {"mixtral", "olmoe", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "llama_yarn", "llama_rope3",
+        "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8", "glm_moe_dsa", "dots1"}) {
     formats::Checkpoint checkpoint = OpenGolden(golden);
     const json flat = checkpoint.config.flatten();
     for (const auto& [path, original] : flat.items()) {

@@ -66,12 +66,15 @@ bool Gating(const json& value, const Facts& f) {  // as GGUF numbers them
   if (!f.moe) return true;
   const Router& r = f.moe->router;
   const bool of_chosen = r.score == Router::Score::kSoftmaxOfTopK || r.renormalize;
-  return Is(value, r.score == Router::Score::kSigmoid ? 2 : 1) || (of_chosen && Is(value, 3));
+  return Is(value, r.score == Router::Score::kSigmoid ? 2 : 1) || Is(value, 0) || (of_chosen && Is(value, 3));
 }
 bool Method(const json& value, const Facts&) { return Is(value, {"greedy", "topk"}); }
-bool RouterScale(const json& value, const Facts& f) { return !f.moe || Is(value, f.moe->router.scale); }
+// In a GGUF 0 stands for no factor and for no groups.
+bool RouterScale(const json& value, const Facts& f) {
+  return !f.moe || Is(value, f.moe->router.scale) || (Is(value, 0) && f.moe->router.scale == 1);
+}
 bool Groups(const json& value, const Facts& f) {
-  return !f.moe || Is(value, f.moe->router.groups ? f.moe->router.groups->count : 1);
+  return !f.moe || Is(value, f.moe->router.groups ? f.moe->router.groups->count : 1) || Is(value, 0);
 }
 bool Shared(const json& value, const Facts& f) { return Is(value, 0) || (f.moe && f.moe->shared); }
 bool AllSparse(const json& value, const Facts& f) { return Is(value, 0) || !f.moe; }
@@ -178,7 +181,7 @@ void RefuseUnread(const Config& config, const Desc& desc) {
       config.RefuseValue(setting.key, fmt::format("which is not supported for {}", desc.family));
   }
   const json* window = config.Unread("sliding_window");
-  if (window && config.Bool("use_sliding_window", true) && !(*window >= desc.max_ctx))
+  if (window && *window != 0 && config.Bool("use_sliding_window", true) && !(*window >= desc.max_ctx))
     config.RefuseValue("sliding_window", fmt::format("but {} knows no window", desc.family));
 }
 

@@ -122,7 +122,10 @@ Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(B
 }
 
 bool IsSparseLayer(const Config& config, int layer) {
-  if (config.from_gguf()) return !config.FindTensor(fmt::format("blk.{}.ffn_gate.weight", layer));
+  if (config.from_gguf()) {
+    config.Has("first_k_dense_replace");  // the tensors say the same, layer by layer
+    return !config.FindTensor(fmt::format("blk.{}.ffn_gate.weight", layer));
+  }
   return !config.ListHolds("mlp_only_layers", layer) &&
          (layer + 1) % config.Int("decoder_sparse_step", 1) == 0;
 }
