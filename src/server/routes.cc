@@ -26,8 +26,8 @@ struct Service::Route {
 
 const Service::Route Service::kRoutes[] = {
     {"GET", "/health", true, &Service::Health},
-    {"GET", "/ready", true, &Service::Ready},
-    {"GET", "/version", true, &Service::Version},
+    {"GET", "/ready", false, &Service::Ready},
+    {"GET", "/version", false, &Service::Version},
     {"GET", "/metrics", false, &Service::MetricsPage},
     {"POST", "/tokenize", false, &Service::TokenizeText},
     {"POST", "/detokenize", false, &Service::DetokenizeIds},

@@ -38,5 +38,20 @@ TEST_F(ServerTest, SaysWhatItIs) {
   EXPECT_TRUE(Get("/version").json()["version"].is_string());
 }
 
+TEST_F(ServerTest, EveryRouteButHealthNeedsTheKey) {
+  security.api_key = "secret";
+  Start();
+  EXPECT_EQ(Get("/health").status, 200);
+  for (const char* path :
+       {"/ready", "/version", "/metrics", "/v1/models", "/v1/models/fake", "/tokenizer_info"})
+    EXPECT_EQ(Get(path).Error("code"), "invalid_api_key") << path;
+  for (const char* path : {"/tokenize", "/detokenize", "/apply-template", "/v1/chat/completions",
+                           "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"}) {
+    EXPECT_EQ(Post(path, "{}").Error("code"), "invalid_api_key") << path;
+    EXPECT_EQ(Post(path, "{}", "x-api-key: secre\r\n").status, 401) << path;
+    EXPECT_EQ(Post(path, "{}", "x-api-key: secret\r\n").status, 400) << path;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::server
