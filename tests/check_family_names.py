@@ -15,6 +15,7 @@ LEFT_OUT = (FAMILIES, ROOT / "src" / "tokenizer", ROOT / "src" / "chat", ROOT / 
             ROOT / "src" / "cli" / "embedded_model.h")
 # Names of things that are no family: a way to scale rotary frequencies.
 ALLOWED = re.compile(r"\bllama3\w*|\w*llama3(scaling|_scaling)\w*", re.I)
+KEYWORDS = {"switch"}
 NAME_LISTS = re.compile(r"constexpr std::string_view k(?!\w*Skip)\w+\[\] = \{([^}]*)\}")
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|("(?:\\.|[^"\\\n])*")', re.S)
 
@@ -24,8 +25,14 @@ def family_names():
     names = set()
     for path in FAMILIES.glob("*.[ch]*"):
         for entries in NAME_LISTS.findall(path.read_text()):
-            names |= {re.split(r"[\d_.-]", name)[0] for name in re.findall(r'"([^"]+)"', entries)}
+            names |= {stem(name) for name in re.findall(r'"([^"]+)"', entries)}
     return names
+
+
+def stem(name):
+    """Without its version; whole where that would be a word of the language, or too short to mean anything."""
+    short = re.split(r"[\d_.-]", name)[0]
+    return short if len(short) > 2 and short not in KEYWORDS else rf"\b{name}"
 
 
 def without_comments(text):

@@ -24,12 +24,14 @@ std::unique_ptr<model::Model> Load(const std::string& name, ThreadTeam& team) {
   return std::move(*model);
 }
 
-std::vector<Request> DrawRequests(int n, int vocab, std::mt19937& random) {
+std::vector<Request> DrawRequests(int n, const model::Desc& desc, std::mt19937& random) {
+  const int vocab = desc.vocab;
   std::vector<Request> requests;
   for (int i = 0; i < n; ++i) {
     const auto draw = [&](int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random); };
     Request request{.max_tokens = draw(1, 16), .top_logprobs = draw(-1, 3)};
-    for (int t = draw(1, 60); t > 0; --t) request.prompt.push_back(draw(0, vocab - 1));
+    auto& text = desc.encoder ? request.source : request.prompt;
+    for (int t = draw(1, 60); t > 0; --t) text.push_back(draw(0, vocab - 1));
     engine::SamplingParams& s = request.sampling;
     s.temperature = i % 3 == 0 ? 0.0f : 0.5f + 0.25f * static_cast<float>(draw(0, 4));
     s.seed = random();
@@ -65,7 +67,7 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
     const auto engine =
         engine::Engine::Create(Load(GetParam(), team), team, {.context = 96, .max_batch_tokens = 7});
     ASSERT_TRUE(engine) << engine.error().message;
-    requests = DrawRequests(GetParam() == kTinyMixtral ? 6 : 12, (*engine)->model().desc.vocab, random);
+    requests = DrawRequests(GetParam() == kTinyMixtral ? 6 : 12, (*engine)->model().desc, random);
     for (const Request& request : requests) {
       const Recorder recorder;
       ASSERT_TRUE((*engine)->Submit(request, recorder.Listen()));
@@ -95,7 +97,8 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
 
 INSTANTIATE_TEST_SUITE_P(Models, EngineContract,
                          ::testing::Values("mixtral", "mistral", "deepseek_v3", "gguf_mixtral_q4km",
-                                           "gguf_qwen2moe_q5km", "qwen3_next", kTinyMixtral),
+                                           "gguf_qwen2moe_q5km", "qwen3_next", "switch", "t5_v11",
+                                           kTinyMixtral),
                          [](const auto& info) {
                            return info.param == kTinyMixtral ? std::string("tiny_mixtral") : info.param;
                          });

@@ -20,6 +20,7 @@ class Continuation final : public Conversation {
   explicit Continuation(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   Answer answer() const override { return Answer::kContinue; }
+  std::string Habit() const override { return "it continues your text (an empty line: more of it)"; }
 
   Result<std::vector<TokenId>> Say(const std::string& text, int64_t room) override {
     SLUICE_TRY(const std::vector<TokenId> added, tokenizer_.Encode(text, {.add_special = ids_.empty()}));
@@ -48,6 +49,23 @@ class Continuation final : public Conversation {
 
   const Tokenizer& tokenizer_;
   std::vector<TokenId> ids_;
+};
+
+// A model that reads sources: nothing is remembered.
+class Sources final : public Conversation {
+ public:
+  explicit Sources(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  Answer answer() const override { return Answer::kReply; }
+  std::string Habit() const override { return "it answers each text on its own"; }
+  Result<std::vector<TokenId>> Say(const std::string& text, int64_t) override {
+    return tokenizer_.Encode(text);
+  }
+  void Answered(const std::string&, const std::vector<TokenId>&) override {}
+  void Reset() override {}
+
+ private:
+  const Tokenizer& tokenizer_;
 };
 
 // A model with a template: messages in turn.
@@ -97,8 +115,11 @@ class Turns final : public Conversation {
 
 }  // namespace
 
-Result<std::unique_ptr<Conversation>> StartConversation(const Tokenizer& tokenizer) {
-  if (tokenizer.chat_template().empty()) return std::make_unique<Continuation>(tokenizer);
+Result<std::unique_ptr<Conversation>> StartConversation(const Tokenizer& tokenizer, bool reads_source) {
+  if (tokenizer.chat_template().empty()) {
+    if (reads_source) return std::make_unique<Sources>(tokenizer);
+    return std::make_unique<Continuation>(tokenizer);
+  }
   SLUICE_TRY(server::ChatPrompt prompt, server::ChatPrompt::For(tokenizer));
   return std::make_unique<Turns>(tokenizer, std::move(prompt));
 }

@@ -1,5 +1,5 @@
 // What has been said, as a prompt for the model: a chat where the model has a template, one growing text
-// where not.
+// where not, and each text on its own where the model reads sources.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,8 @@ class Conversation {
 
   virtual Answer answer() const = 0;
   bool IsChat() const { return answer() == Answer::kReply; }
+  // In a sentence about a model without a chat template; empty for a chat.
+  virtual std::string Habit() const { return {}; }
   // The prompt after the user has said `text`, of at most `room` tokens: what is oldest is forgotten first.
   virtual Result<std::vector<int32_t>> Say(const std::string& text, int64_t room) = 0;
   // What the model answered to that.
@@ -27,6 +29,7 @@ class Conversation {
 };
 
 // `tokenizer` must outlive the conversation.
-Result<std::unique_ptr<Conversation>> StartConversation(const tokenizer::Tokenizer& tokenizer);
+Result<std::unique_ptr<Conversation>> StartConversation(const tokenizer::Tokenizer& tokenizer,
+                                                        bool reads_source = false);
 
 }  // namespace sluice::cli

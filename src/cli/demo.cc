@@ -22,12 +22,22 @@ struct Options {
   SamplingFlags sampling{.temperature = 0.7, .min_p = 0.05, .max_tokens = 200, .seed = 18};
 };
 
-std::vector<int> MoeLayers(const model::Desc& desc) {
+std::vector<int> MoeLayers(const model::Stack& stack) {
   std::vector<int> layers;
-  for (size_t l = 0; l < desc.decoder.layers.size(); ++l)
-    for (const model::Branch& branch : desc.decoder.layers[l])
+  for (size_t l = 0; l < stack.layers.size(); ++l)
+    for (const model::Branch& branch : stack.layers[l])
       if (std::holds_alternative<model::Moe>(branch.op)) layers.push_back(static_cast<int>(l));
   return layers;
+}
+
+std::string ExpertsText(const model::Desc& desc, std::vector<std::vector<int64_t>> tokens) {
+  const std::vector<int> layers = MoeLayers(desc.decoder);
+  const std::vector<int> encoder = desc.encoder ? MoeLayers(*desc.encoder) : std::vector<int>();
+  if (layers.empty() && encoder.empty()) return "A dense model: it has no experts.\n";
+  std::string text = "Experts used, by layer:\n" + ExpertHeat(layers, tokens);
+  tokens.erase(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(layers.size()));
+  if (!encoder.empty()) text += "And of the encoder:\n" + ExpertHeat(encoder, tokens);
+  return text;
 }
 
 std::string Summary(const Session& session, const Generation& answer) {
@@ -42,14 +52,13 @@ std::string Summary(const Session& session, const Generation& answer) {
                all = static_cast<double>(cost.parameters);
   text += fmt::format("A token uses {:.1f} of {:.1f} million parameters ({:.0f} %).\n", active / 1e6,
                       all / 1e6, 100 * active / all);
-  const std::vector<int> layers = MoeLayers(desc);
-  if (layers.empty()) return text + "A dense model: it has no experts.\n";
-  return text + "Experts used, by layer:\n" + ExpertHeat(layers, session.engine->expert_tokens());
+  return text + ExpertsText(desc, session.engine->expert_tokens());
 }
 
 Result<int> Demo(const Options& options) {
   SLUICE_TRY(Session session, OpenSession(options.model, options.compute, {}));
-  SLUICE_TRY(const std::unique_ptr<Conversation> conversation, StartConversation(*session.tokenizer));
+  SLUICE_TRY(const std::unique_ptr<Conversation> conversation,
+             StartConversation(*session.tokenizer, session.ReadsSource()));
   SLUICE_TRY(std::vector<int32_t> prompt, conversation->Say(options.prompt, session.engine->context() / 2));
   const bool colours = OutputIsTerminal();
   Print(fmt::format("{}{}{}", colours ? "\033[1m" : "", options.prompt, colours ? "\033[0m" : ""));

@@ -27,6 +27,34 @@ int64_t BytesForOneToken(const model::Step& step, int top_k) {
   return step.weight_bytes;
 }
 
+struct Listed {
+  std::string text;
+  double seconds = 0;  // of all of them
+};
+
+// A line for each step, and one for all.
+Listed StepsText(const std::vector<model::Step>& steps, double bandwidth, const char* what) {
+  Listed listed;
+  int top_k = 0;
+  int64_t total = 0;
+  const auto line = [&](std::string_view name, int64_t bytes) {
+    const auto n = static_cast<double>(bytes);
+    listed.text += fmt::format("{:<24} {:>10} {:>7.1f} us\n", name, ByteCount(n), n / bandwidth * 1e6);
+  };
+  for (const model::Step& step : steps) {
+    if (const auto* route = std::get_if<model::RouteStep>(&step.op)) top_k = route->router.top_k;
+    const int64_t bytes = BytesForOneToken(step, top_k);
+    total += bytes;
+    if (bytes == 0)
+      listed.text += step.name + "\n";
+    else
+      line(step.name, bytes);
+  }
+  line(fmt::format("{} {}", steps.size(), what), total);
+  listed.seconds = static_cast<double>(total) / bandwidth;
+  return listed;
+}
+
 }  // namespace
 
 double ReadBandwidth(ThreadTeam& team) {
@@ -55,25 +83,14 @@ double ReadBandwidth(ThreadTeam& team) {
 
 std::string PlanText(const model::Plan& plan, double bandwidth) {
   std::string text = fmt::format("{:<24} {:>10} {:>10}\n", "step", "reads", "at least");
-  int top_k = 0;
-  int64_t total = 0;
-  for (const model::Step& step : plan.steps) {
-    if (const auto* route = std::get_if<model::RouteStep>(&step.op)) top_k = route->router.top_k;
-    const int64_t bytes = BytesForOneToken(step, top_k);
-    total += bytes;
-    if (bytes == 0)
-      text += step.name + "\n";
-    else
-      text += fmt::format("{:<24} {:>10} {:>7.1f} us\n", step.name, ByteCount(static_cast<double>(bytes)),
-                          static_cast<double>(bytes) / bandwidth * 1e6);
+  if (!plan.encoder_steps.empty()) {
+    text += StepsText(plan.encoder_steps, bandwidth, "steps for a source").text + "\n";
   }
-  const double seconds = static_cast<double>(total) / bandwidth;
-  return text +
-         fmt::format("{:<24} {:>10} {:>7.1f} us\n", fmt::format("{} steps", plan.steps.size()),
-                     ByteCount(static_cast<double>(total)), seconds * 1e6) +
+  const Listed answer = StepsText(plan.steps, bandwidth, "steps");
+  return text + answer.text +
          fmt::format(
              "At the {:.1f} GB/s that this machine reads from memory, no more than {:.1f} tokens a second.\n",
-             bandwidth / 1e9, 1 / seconds);
+             bandwidth / 1e9, 1 / answer.seconds);
 }
 
 }  // namespace sluice::cli

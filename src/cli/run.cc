@@ -83,10 +83,9 @@ class Chat {
 };
 
 Status Converse(const Session& session, const Conversation& conversation, Chat& chat) {
+  const std::string habit = conversation.Habit();
   fmt::print(stderr, "{}: {}. /help lists commands.\n", session.name,
-             conversation.IsChat()
-                 ? "ask it something"
-                 : "has no chat template, so it continues your text (an empty line: more of it)");
+             habit.empty() ? "ask it something" : "has no chat template, so " + habit);
   LineEditor editor("> ");
   bool quit = false;
   while (!quit) {
@@ -118,7 +117,8 @@ Result<int> Run(const Options& options) {
   }
   SLUICE_TRY(Session session,
              OpenSession(options.model, options.compute, {.context = static_cast<int>(options.context)}));
-  SLUICE_TRY(const std::unique_ptr<Conversation> conversation, StartConversation(*session.tokenizer));
+  SLUICE_TRY(const std::unique_ptr<Conversation> conversation,
+             StartConversation(*session.tokenizer, session.ReadsSource()));
   Chat chat(options, session, *conversation);
   if (!once) {
     SLUICE_CHECK_OK(Converse(session, *conversation, chat));

@@ -72,11 +72,13 @@ Result<Session> OpenSession(const std::string& path, const ComputeFlags& flags,
 
 engine::Request NewRequest(const Session& session, std::vector<int32_t> prompt,
                            const SamplingFlags& sampling) {
-  const int64_t room = session.engine->context() - static_cast<int64_t>(prompt.size());
-  engine::Request request{
-      .prompt = std::move(prompt),
-      .max_tokens = static_cast<int>(std::clamp<int64_t>(sampling.max_tokens, 0, std::max<int64_t>(0, room))),
-      .sampling = sampling.Params()};
+  const bool source = session.ReadsSource();
+  const int64_t begun = source ? 1 : static_cast<int64_t>(prompt.size());
+  const int64_t room = std::max<int64_t>(0, session.engine->context() - begun);
+  engine::Request request;
+  (source ? request.source : request.prompt) = std::move(prompt);
+  request.max_tokens = static_cast<int>(std::clamp<int64_t>(sampling.max_tokens, 0, room));
+  request.sampling = sampling.Params();
   const std::span<const tokenizer::TokenId> ends = session.tokenizer->end_tokens();
   request.stop_tokens.assign(ends.begin(), ends.end());
   return request;
@@ -86,8 +88,9 @@ Result<Generation> Generate(Session& session, engine::Request request, Answer an
                             const std::function<void(std::string_view)>& on_text) {
   const auto channel = std::make_shared<Channel>();
   Generation result;
-  result.prompt_tokens = static_cast<int64_t>(request.prompt.size());
-  tokenizer::StreamDecoder decoder(*session.tokenizer);
+  result.prompt_tokens = static_cast<int64_t>(request.source.size() + request.prompt.size());
+  // Special tokens tell the parts of an answer to a source apart.
+  tokenizer::StreamDecoder decoder(*session.tokenizer, /*skip_special=*/!session.ReadsSource());
   if (answer == Answer::kContinue)
     for (const tokenizer::TokenId id : request.prompt) decoder.Push(id);
   const auto emit = [&](const std::string& piece) {

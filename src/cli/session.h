@@ -21,13 +21,17 @@ struct Session {
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<engine::Engine> engine;
+
+  // An encoder-decoder model: what is asked is a source, and the answer a text of its own.
+  bool ReadsSource() const { return engine->model().desc.encoder.has_value(); }
 };
 
 // `engine_options`: isa and threads come from `flags`. An empty path opens the embedded model.
 Result<Session> OpenSession(const std::string& path, const ComputeFlags& flags,
                             engine::EngineOptions engine_options);
 
-// A request for what follows `prompt`, which the model's end tokens end.
+// A request for what follows `prompt` or, where the model reads sources, for what answers it, which the
+// model's end tokens end.
 engine::Request NewRequest(const Session& session, std::vector<int32_t> prompt,
                            const SamplingFlags& sampling);
 

@@ -42,12 +42,12 @@ std::string RouterText(const VerifyReport& r) {
   std::string text = fmt::format("{} of {} choices of experts equal", r.router_choices - r.router_differences,
                                  r.router_choices);
   if (r.router_differences > 0)
-    text += fmt::format("; the first that differs is in layer {}, position {}", r.first_difference_layer,
-                        r.first_difference_position);
+    text += fmt::format("; the first that differs is in {}layer {}, position {}", r.first_difference_stack,
+                        r.first_difference_layer, r.first_difference_position);
   return text +
-         fmt::format("\n                  largest weight error {:.2g}, in layer {}, position {}, expert {}",
-                     r.router_weights.error, r.router_weights.layer, r.router_weights.position,
-                     r.router_weights.expert);
+         fmt::format("\n                  largest weight error {:.2g}, in {}layer {}, position {}, expert {}",
+                     r.router_weights.error, r.router_weights.stack, r.router_weights.layer,
+                     r.router_weights.position, r.router_weights.expert);
 }
 
 std::string AsText(const VerifyReport& r) {
@@ -65,21 +65,29 @@ std::string AsText(const VerifyReport& r) {
 // JSON has no infinity.
 json Number(double x) { return std::isfinite(x) ? json(x) : json(); }
 
+// "encoder", "decoder", or null where a model has one stack.
+json Stack(std::string_view words) {
+  return words.empty() ? json() : json(words.substr(0, words.size() - 1));
+}
+
 std::string AsJson(const VerifyReport& r, const LoadedModel& loaded) {
   const json logits = {{"error", Number(r.logits.error)},
                        {"position", r.logits.position},
                        {"token", r.logits.token},
                        {"actual", Number(r.logits.actual)},
                        {"expected", Number(r.logits.expected)}};
-  const json router = {
-      {"choices", r.router_choices},
-      {"differences", r.router_differences},
-      {"first_difference", {{"layer", r.first_difference_layer}, {"position", r.first_difference_position}}},
-      {"weight_error", Number(r.router_weights.error)},
-      {"weight_error_at",
-       {{"layer", r.router_weights.layer},
-        {"position", r.router_weights.position},
-        {"expert", r.router_weights.expert}}}};
+  const json router = {{"choices", r.router_choices},
+                       {"differences", r.router_differences},
+                       {"first_difference",
+                        {{"stack", Stack(r.first_difference_stack)},
+                         {"layer", r.first_difference_layer},
+                         {"position", r.first_difference_position}}},
+                       {"weight_error", Number(r.router_weights.error)},
+                       {"weight_error_at",
+                        {{"stack", Stack(r.router_weights.stack)},
+                         {"layer", r.router_weights.layer},
+                         {"position", r.router_weights.position},
+                         {"expert", r.router_weights.expert}}}};
   const json report = {{"ok", r.ok()},
                        {"isa", kernels::Name(loaded.isa)},
                        {"exact", loaded.model->exact},

@@ -27,9 +27,10 @@ class EngineImpl final : public Engine {
         model_(std::move(model)),
         backend_(std::move(backend)),
         scheduler_(&backend_->pool(), backend_->max_tokens()) {
-    for (const model::Step& step : backend_->plan().steps)
-      if (const auto* route = std::get_if<model::RouteStep>(&step.op))
-        expert_tokens_.emplace_back(route->router.experts, 0);
+    for (const auto* steps : {&backend_->plan().steps, &backend_->plan().encoder_steps})
+      for (const model::Step& step : *steps)
+        if (const auto* route = std::get_if<model::RouteStep>(&step.op))
+          expert_tokens_.emplace_back(route->router.experts, 0);
     thread_ = std::thread([this] { Loop(); });
   }
 
@@ -80,24 +81,48 @@ class EngineImpl final : public Engine {
   }
 
  private:
+  Status CheckIds(const std::vector<int32_t>& ids) const {
+    for (int32_t id : ids)
+      if (id < 0 || id >= model_->desc.vocab)
+        return Fail(ErrorCode::kUsage,
+                    fmt::format("token id {} is outside the vocabulary of {}", id, model_->desc.vocab));
+    return {};
+  }
+
+  // Of an encoder-decoder model a source is needed, and the prompt may be left out.
+  Status CheckSource(Request* request) const {
+    const auto source = static_cast<int64_t>(request->source.size());
+    if (!model_->desc.encoder)
+      return source == 0 ? Status{}
+                         : Fail(ErrorCode::kUsage, "this model has no encoder to read a source",
+                                "send the text as the prompt");
+    if (source == 0) return Fail(ErrorCode::kUsage, "the source has no tokens");
+    if (source > options_.context)
+      return Fail(ErrorCode::kUsage,
+                  fmt::format("the source has {} tokens and the context holds {}", source, options_.context),
+                  "shorten it or raise --ctx");
+    if (request->prompt.empty()) request->prompt = {model_->desc.start_token};
+    return CheckIds(request->source);
+  }
+
   Status Check(Request* request) const {
+    SLUICE_CHECK_OK(CheckSource(request));
     const int64_t prompt = static_cast<int64_t>(request->prompt.size());
     if (prompt == 0) return Fail(ErrorCode::kUsage, "the prompt has no tokens");
     if (prompt >= options_.context)
       return Fail(ErrorCode::kUsage,
                   fmt::format("the prompt has {} tokens and the context holds {}", prompt, options_.context),
                   "shorten the prompt or raise --ctx");
-    for (int32_t id : request->prompt)
-      if (id < 0 || id >= model_->desc.vocab)
-        return Fail(ErrorCode::kUsage,
-                    fmt::format("token id {} is outside the vocabulary of {}", id, model_->desc.vocab));
+    SLUICE_CHECK_OK(CheckIds(request->prompt));
     const int64_t room = options_.context - prompt;
     if (request->max_tokens <= 0 || request->max_tokens > room) request->max_tokens = static_cast<int>(room);
-    const int64_t held = backend_->pool().blocks() * kernels::kPageTokens;
-    if (prompt + request->max_tokens > held)
+    const int64_t source = static_cast<int64_t>(request->source.size());
+    const int64_t blocks = kv::Pool::BlocksFor(source) + kv::Pool::BlocksFor(prompt + request->max_tokens);
+    if (blocks > backend_->pool().blocks())
       return Fail(ErrorCode::kUsage,
                   fmt::format("{} tokens are asked for and the KV cache holds {}",
-                              prompt + request->max_tokens, held),
+                              source + prompt + request->max_tokens,
+                              backend_->pool().blocks() * kernels::kPageTokens),
                   "ask for fewer tokens or raise --kv-tokens");
     return {};
   }
@@ -107,6 +132,7 @@ class EngineImpl final : public Engine {
   void Loop() {
     while (TakeWork()) {
       End(Finish::kCancelled, {});
+      if (const auto sources = scheduler_.ScheduleSources(); !sources.empty()) Encode(sources);
       const std::vector<Chunk> chunks = scheduler_.Schedule();
       CountRunning();
       if (!chunks.empty()) RunStep(chunks);
@@ -151,10 +177,40 @@ class EngineImpl final : public Engine {
     for (const auto& s : TakeEnded()) s->on_event({.token = {}, .finish = finish, .error = error});
   }
 
+  void Encode(const std::vector<Sequence*>& sequences) {
+    const auto start = Clock::now();
+    tokens_.clear();
+    tables_.clear();
+    for (const Sequence* s : sequences) {
+      for (int32_t i = 0; i < static_cast<int32_t>(s->request.source.size()); ++i)
+        tokens_.push_back({s->request.source[i], i, static_cast<int32_t>(tables_.size()), false});
+      tables_.push_back(&s->source);
+    }
+    const Status status =
+        backend_->Forward({.tokens = tokens_, .sequences = tables_, .trace = &trace_, .encode = true});
+    for (Sequence* s : sequences) {
+      s->source.length = s->source.longest;
+      s->ended = s->ended || !status;
+    }
+    if (!status) return End(Finish::kError, status.error());
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const std::lock_guard lock(mutex_);
+    stats_.prompt_tokens += static_cast<int64_t>(tokens_.size());
+    stats_.prefill_seconds += seconds;
+    CountExperts();
+  }
+
+  // Under the lock.
+  void CountExperts() {
+    for (size_t l = 0; l < trace_.layers.size(); ++l)
+      for (int32_t expert : trace_.layers[l].experts) ++expert_tokens_[l][expert];
+  }
+
   void RunStep(const std::vector<Chunk>& chunks) {
     const auto start = Clock::now();
     tokens_.clear();
     tables_.clear();
+    sources_.clear();
     for (const Chunk& chunk : chunks) {
       const Sequence& s = *chunk.sequence;
       for (int64_t i = 0; i < chunk.count; ++i) {
@@ -164,8 +220,10 @@ class EngineImpl final : public Engine {
                            s.describes(position) || (i + 1 == chunk.count && chunk.last())});
       }
       tables_.push_back(&s.pages);
+      sources_.push_back(&s.source);
     }
-    const Status status = backend_->Forward({tokens_, tables_, &trace_});
+    const Status status =
+        backend_->Forward({.tokens = tokens_, .sequences = tables_, .trace = &trace_, .sources = sources_});
     if (!status) {
       for (const Chunk& chunk : chunks) chunk.sequence->ended = true;
       return End(Finish::kError, status.error());
@@ -240,8 +298,7 @@ class EngineImpl final : public Engine {
     ++stats_.steps;
     stats_.experts_touched += CountTouched();
     (prompt > 0 ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
-    for (size_t l = 0; l < trace_.layers.size(); ++l)
-      for (int32_t expert : trace_.layers[l].experts) ++expert_tokens_[l][expert];
+    CountExperts();
   }
 
   const EngineOptions options_;
@@ -251,7 +308,7 @@ class EngineImpl final : public Engine {
   // The engine's thread alone.
   Scheduler scheduler_;
   std::vector<backend::BatchToken> tokens_;
-  std::vector<const kv::PageTable*> tables_;
+  std::vector<const kv::PageTable*> tables_, sources_;
   backend::RouterTrace trace_;
   std::vector<bool> touched_;  // experts of a layer, in CountTouched
   std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
@@ -284,8 +341,11 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
                 fmt::format("a context of {} was asked for and the model was trained for {}",
                             resolved.context, model->desc.max_ctx),
                 fmt::format("use --ctx {} or less", model->desc.max_ctx));
+  // A source may be as long as an answer, is kept beside it, and is read in one step.
+  const int texts = model->desc.encoder ? 2 : 1;
+  if (model->desc.encoder) resolved.max_batch_tokens = std::max(resolved.max_batch_tokens, resolved.context);
   if (resolved.kv_tokens <= 0)
-    resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts;
+    resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts * texts;
   SLUICE_TRY(auto backend,
              backend::CreateCpuBackend(*model, team,
                                        {resolved.isa,

@@ -13,13 +13,15 @@
 namespace sluice::engine {
 
 struct EngineOptions {
-  int threads = 0;          // 0: one per physical core
+  int threads = 0;  // 0: one per physical core
   kernels::Isa isa = kernels::Isa::kScalar;
-  int context = 0;          // longest prompt + answer; 0: the model's own, at most 4096
-  int64_t kv_tokens = 0;    // positions kept over all requests; 0: kv_contexts times the context
+  // Longest prompt + answer, and longest source of an encoder-decoder model; 0: the model's own, at most
+  // 4096.
+  int context = 0;
+  int64_t kv_tokens = 0;  // positions kept over all requests; 0: kv_contexts times the context
   int kv_contexts = 1;
   int max_batch_tokens = 512;
-  int max_queue = 1024;     // requests waiting or running
+  int max_queue = 1024;  // requests waiting or running
 };
 
 struct EngineStats {
@@ -38,7 +40,8 @@ class Engine {
                                                 const EngineOptions& options);
   virtual ~Engine() = default;  // cancels what runs
 
-  // kUsage: the request can never be answered (too long, token outside the vocabulary); kTryLater: the queue is full.
+  // kUsage: the request can never be answered (too long, token outside the vocabulary); kTryLater: the queue
+  // is full.
   virtual Result<RequestId> Submit(Request request, EventFn on_event) = 0;
   // The answer ends with Finish::kCancelled within one step. Unknown or finished ids are ignored.
   virtual void Cancel(RequestId id) = 0;
@@ -46,7 +49,8 @@ class Engine {
   virtual const model::Model& model() const = 0;
   virtual int context() const = 0;
   virtual EngineStats stats() const = 0;
-  // Tokens that each expert of each MoE layer has computed since the start: [moe layer][expert].
+  // Tokens that each expert of each MoE layer has computed since the start: [moe layer][expert], the
+  // decoder's layers first.
   virtual std::vector<std::vector<int64_t>> expert_tokens() const = 0;
 };
 

@@ -16,14 +16,18 @@ struct SamplingParams {
   int top_k = 0;          // keep the k likeliest; 0: all
   float top_p = 1;        // keep the likeliest that together reach p
   float min_p = 0;        // drop tokens below min_p times the likeliest
-  float repetition_penalty = 1;  // divides (multiplies, where negative) logits of tokens seen (arXiv 1909.05858)
-  float frequency_penalty = 0;   // subtracted once per occurrence in the answer
-  float presence_penalty = 0;    // subtracted once if it occurs in the answer
-  uint64_t seed = 0;             // same seed, same answer, whatever else runs
+  float repetition_penalty =
+      1;  // divides (multiplies, where negative) logits of tokens seen (arXiv 1909.05858)
+  float frequency_penalty = 0;  // subtracted once per occurrence in the answer
+  float presence_penalty = 0;   // subtracted once if it occurs in the answer
+  uint64_t seed = 0;            // same seed, same answer, whatever else runs
   std::vector<std::pair<int32_t, float>> logit_bias;
 };
 
 struct Request {
+  // What an encoder-decoder model answers; for others, empty. The prompt is then how the answer begins: with
+  // the model's start token where nothing is said.
+  std::vector<int32_t> source;
   std::vector<int32_t> prompt;  // at least one token
   int max_tokens = 0;           // of the answer; 0: as many as the context holds
   SamplingParams sampling;
@@ -40,8 +44,8 @@ struct TokenOutput {
   std::vector<std::pair<int32_t, float>> top;  // best first
 };
 
-// One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled, failed (a
-// logit that is not finite is a numerical error), or stopped because every token is banned.
+// One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled,
+// failed (a logit that is not finite is a numerical error), or stopped because every token is banned.
 struct Event {
   std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;

@@ -18,15 +18,17 @@ struct Chunk {
   bool last() const { return count == sequence->pending(); }  // its last token's logits give the next token
 };
 
-// First come, first served. A sequence is admitted when the pool can hold it to its end, so that nothing
-// admitted ever has to be thrown out. Sequences that decode go first; prompts share the rest of the step in
-// order of arrival.
+// First come, first served. Sources are read whole, in steps of their own. A sequence is admitted when the
+// pool can hold it to its end, so that nothing admitted ever has to be thrown out. Sequences that decode go
+// first; prompts share the rest of the step in order of arrival.
 class Scheduler {
  public:
   Scheduler(kv::Pool* pool, int max_batch_tokens) : pool_(pool), max_batch_tokens_(max_batch_tokens) {}
 
   void Add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
   Sequence* Find(RequestId id);
+  // Sequences whose sources the encoder reads together next.
+  std::vector<Sequence*> ScheduleSources();
   std::vector<Chunk> Schedule();
   template <typename Visit>
   void ForEach(Visit visit) {
@@ -55,6 +57,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Remove(Done done) {
   const auto take = [&](std::unique_ptr<Sequence>& s) {
     if (!done(*s)) return false;
     pool_->Release(&s->pages);
+    pool_->Release(&s->source);
     removed.push_back(std::move(s));
     return true;
   };

@@ -55,6 +55,44 @@ TEST_F(SchedulerTest, CutsPromptsToTheStepAndLetsAnswersGoFirst) {
   EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 1, true}, {3, 1, true}}));
 }
 
+TEST_F(SchedulerTest, ReadsWholeSourcesFirst) {
+  Scheduler scheduler(&pool_, 10);  // 8 blocks
+  for (const auto& [id, source] : {std::pair{1, 6}, {2, 5}, {3, 1}}) {
+    auto sequence = Make(id, 1, 5);
+    sequence->request.source.assign(source, 1);
+    scheduler.Add(std::move(sequence));
+  }
+  const auto read = [&] {
+    std::vector<RequestId> ids;
+    for (Sequence* s : scheduler.ScheduleSources()) {
+      ids.push_back(s->id);
+      s->source.length = s->source.longest;
+    }
+    return ids;
+  };
+  EXPECT_EQ(Step(scheduler), std::vector<Part>{});
+  EXPECT_EQ(pool_.free_blocks(), 2);  // a block for each source and each answer
+  EXPECT_EQ(read(), std::vector<RequestId>{1});
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}}));
+  EXPECT_EQ(read(), (std::vector<RequestId>{2, 3}));
+  EXPECT_EQ(read(), std::vector<RequestId>{});
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 1, true}, {3, 1, true}}));
+  scheduler.Remove([](const Sequence&) { return true; });
+  EXPECT_EQ(pool_.free_blocks(), 8);
+}
+
+TEST_F(SchedulerTest, WaitsForRoomForSourceAndAnswer) {
+  Scheduler scheduler(&pool_, 512);
+  for (const RequestId id : {1, 2}) {
+    auto sequence = Make(id, 1, 40);         // 2 blocks
+    sequence->request.source.assign(90, 1);  // 3 blocks
+    scheduler.Add(std::move(sequence));
+  }
+  EXPECT_EQ(scheduler.ScheduleSources().size(), 1u);
+  EXPECT_EQ(pool_.free_blocks(), 3);  // none taken for a source whose answer has no room
+  EXPECT_EQ(scheduler.waiting(), 1);
+}
+
 TEST_F(SchedulerTest, NeverExceedsTheStep) {
   Scheduler scheduler(&pool_, 3);
   for (RequestId id = 1; id <= 6; ++id) scheduler.Add(Make(id, static_cast<int>(id), 4));

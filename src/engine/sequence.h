@@ -18,7 +18,9 @@ struct Sequence {
   kv::PageTable pages;          // pages.length tokens have their keys and values computed
   bool ended = false;           // to be removed
   std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
+  kv::PageTable source = {};    // of request.source; its length is 0 until the encoder has read it
 
+  bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - pages.length; }
   // The logits at this position are wanted for the prompt's next token.

@@ -14,15 +14,22 @@ namespace sluice::engine {
 namespace {
 
 struct Reference {
+  std::vector<int32_t> source;  // of an encoder-decoder model
   std::vector<int32_t> prompt, greedy;
   std::vector<float> logits;      // [prompt][vocab]
   std::vector<float> int8_error;  // [4] or empty
   double largest = 0;             // |logit|
 };
 
-Result<Reference> LoadReference(const formats::SafetensorsReader& file, int vocab) {
+Result<Reference> LoadReference(const formats::SafetensorsReader& file, const model::Desc& desc) {
   Reference r;
+  const int vocab = desc.vocab;
   SLUICE_TRY(r.prompt, file.Ints("prompt_ids"));
+  if (desc.encoder) {
+    r.source = std::move(r.prompt);
+    if (r.source.empty()) return Fail(ErrorCode::kBadFile, "the reference's source has no tokens");
+    SLUICE_TRY(r.prompt, file.Ints("decoder_ids"));
+  }
   SLUICE_TRY(r.logits, file.Floats("logits"));
   if (file.tensors().Find("greedy_ids")) {
     SLUICE_TRY(r.greedy, file.Ints("greedy_ids"));
@@ -43,11 +50,28 @@ Result<Reference> LoadReference(const formats::SafetensorsReader& file, int voca
 // The model's forward pass over token sequences of its own, outside any scheduler.
 class Runner {
  public:
+  // `source`: tokens of one, 0: there is none.
   static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options,
-                               int64_t tokens) {
-    SLUICE_TRY(auto backend, backend::CreateCpuBackend(
-                                 model, team, {options.isa, static_cast<int>(tokens), tokens, options.kv}));
+                               int64_t tokens, int64_t source) {
+    const int64_t context = RoundUp(tokens, kernels::kPageTokens) + RoundUp(source, kernels::kPageTokens);
+    SLUICE_TRY(
+        auto backend,
+        backend::CreateCpuBackend(
+            model, team, {options.isa, static_cast<int>(std::max(tokens, source)), context, options.kv}));
     return Runner(std::move(backend), tokens);
+  }
+
+  // What every sequence from now on is an answer to.
+  Status Encode(std::span<const int32_t> ids, backend::RouterTrace* trace) {
+    source_.longest = static_cast<int64_t>(ids.size());
+    SLUICE_CHECK_OK(backend_->pool().Grow(&source_, source_.longest));
+    std::vector<backend::BatchToken> tokens;
+    for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], static_cast<int32_t>(i), 0, false});
+    const kv::PageTable* tables[] = {&source_};
+    SLUICE_CHECK_OK(
+        backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .encode = true}));
+    source_.length = source_.longest;
+    return {};
   }
 
   // Appends tokens to the sequence; logits are wanted for all of them.
@@ -56,8 +80,9 @@ class Runner {
     std::vector<backend::BatchToken> tokens;
     for (size_t i = 0; i < ids.size(); ++i)
       tokens.push_back({ids[i], static_cast<int32_t>(pages_.length + static_cast<int64_t>(i)), 0, true});
-    const kv::PageTable* tables[] = {&pages_};
-    SLUICE_CHECK_OK(backend_->Forward({tokens, tables, trace}));
+    const kv::PageTable *tables[] = {&pages_}, *sources[] = {&source_};
+    SLUICE_CHECK_OK(
+        backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .sources = sources}));
     pages_.length += static_cast<int64_t>(ids.size());
     return {};
   }
@@ -75,7 +100,7 @@ class Runner {
   }
   std::unique_ptr<backend::Backend> backend_;
   int64_t longest_;
-  kv::PageTable pages_;
+  kv::PageTable pages_, source_;
 };
 
 // Of the matrix products of the layers.
@@ -146,7 +171,7 @@ void CompareLogits(const Runner& runner, const Reference& r, VerifyReport* repor
 
 // Choices are sets with weights attached: only which experts, and each one's weight, must agree.
 void CompareChoice(std::span<const int32_t> experts, std::span<const float> weights,
-                   const backend::RouterTrace::Layer& layer, int number, int64_t position,
+                   const backend::RouterTrace::Layer& layer, const char* stack, int number, int64_t position,
                    VerifyReport* report) {
   bool same = true;
   for (size_t i = 0; i < experts.size(); ++i) {
@@ -158,27 +183,35 @@ void CompareChoice(std::span<const int32_t> experts, std::span<const float> weig
     }
     const double error =
         std::abs(static_cast<double>(weights[i]) - layer.weights[found - layer.experts.begin()]);
-    if (error > report->router_weights.error) report->router_weights = {error, number, position, experts[i]};
+    if (error > report->router_weights.error)
+      report->router_weights = {error, stack, number, position, experts[i]};
   }
   ++report->router_choices;
   if (same) return;
   if (report->router_differences++ == 0) {
+    report->first_difference_stack = stack;
     report->first_difference_layer = number;
     report->first_difference_position = position;
   }
 }
 
-Status CompareRouters(const formats::SafetensorsReader& file, const model::Model& model,
-                      const backend::RouterTrace& trace, int64_t positions, VerifyReport* report) {
-  int moe = 0;
-  for (size_t l = 0; l < model.layers.size(); ++l) {
-    const bool routed = std::ranges::any_of(model.desc.decoder.layers[l], [](const model::Branch& b) {
+// One of a model's stacks, for messages and in the reference's names.
+struct NamedStack {
+  const model::Stack* layers;
+  const char *words, *prefix;
+};
+
+// `moe`: the number of the stack's first MoE layer in the trace; set to that of the next stack's.
+Status CompareRouters(const formats::SafetensorsReader& file, const NamedStack& stack,
+                      const backend::RouterTrace& trace, int64_t positions, int* moe, VerifyReport* report) {
+  for (size_t l = 0; l < stack.layers->layers.size(); ++l) {
+    const bool routed = std::ranges::any_of(stack.layers->layers[l], [](const model::Branch& b) {
       return std::holds_alternative<model::Moe>(b.op);
     });
     if (!routed) continue;
-    const backend::RouterTrace::Layer& layer = trace.layers[moe++];
-    // References count layers of the model.
-    const std::string prefix = fmt::format("router.{}", l);
+    const backend::RouterTrace::Layer& layer = trace.layers[(*moe)++];
+    // References count layers of the stack.
+    const std::string prefix = fmt::format("{}.{}", stack.prefix, l);
     if (!file.tensors().Find(prefix + ".experts")) continue;
     SLUICE_TRY(const auto experts, file.Ints(prefix + ".experts"));
     SLUICE_TRY(const auto weights, file.Floats(prefix + ".weights"));
@@ -188,14 +221,20 @@ Status CompareRouters(const formats::SafetensorsReader& file, const model::Model
                                                    prefix, experts.size(), positions, k));
     for (int64_t t = 0; t < positions; ++t)
       CompareChoice(std::span(experts).subspan(t * k, k), std::span(weights).subspan(t * k, k), layer,
-                    static_cast<int>(l), t, report);
+                    stack.words, static_cast<int>(l), t, report);
   }
   return {};
 }
 
-Status CompareGreedy(Runner& runner, const Reference& r, VerifyReport* report) {
+Status CompareGreedy(Runner& runner, const model::Desc& desc, const Reference& r, VerifyReport* report) {
   report->greedy_tokens = static_cast<int64_t>(r.greedy.size());
-  int32_t next = ArgMax(runner.Logits(static_cast<int>(r.prompt.size()) - 1));
+  int last = static_cast<int>(r.prompt.size()) - 1;
+  if (desc.encoder) {
+    runner.Restart();
+    SLUICE_CHECK_OK(runner.Append({{desc.start_token}}));
+    last = 0;
+  }
+  int32_t next = ArgMax(runner.Logits(last));
   for (int32_t expected : r.greedy) {
     if (next != expected) break;
     ++report->greedy_equal;
@@ -223,22 +262,33 @@ Status CompareDecode(Runner& runner, const Reference& r, const std::vector<float
 Result<VerifyReport> Verify(const model::Model& model, ThreadTeam& team, const std::string& reference,
                             const VerifyOptions& options) {
   SLUICE_TRY(const auto file, formats::SafetensorsReader::Open(reference));
-  SLUICE_TRY(const Reference r, LoadReference(file, model.desc.vocab));
-  SLUICE_TRY(Runner runner, Runner::Create(model, team, options,
-                                           static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1)));
+  const model::Desc& desc = model.desc;
+  SLUICE_TRY(const Reference r, LoadReference(file, desc));
+  SLUICE_TRY(Runner runner,
+             Runner::Create(model, team, options, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1),
+                            static_cast<int64_t>(r.source.size())));
   VerifyReport report;
   SetTolerance(model, runner.plan(), r, options.tolerance, &report);
 
-  backend::RouterTrace trace;
+  backend::RouterTrace trace, source_trace;
+  if (desc.encoder) SLUICE_CHECK_OK(runner.Encode(r.source, &source_trace));
   SLUICE_CHECK_OK(runner.Append(r.prompt, &trace));
   CompareLogits(runner, r, &report);
-  SLUICE_CHECK_OK(CompareRouters(file, model, trace, report.positions, &report));
+  int moe = 0;
+  const NamedStack decoder{&desc.decoder, desc.encoder ? "decoder " : "",
+                           desc.encoder ? "router.dec" : "router"};
+  SLUICE_CHECK_OK(CompareRouters(file, decoder, trace, report.positions, &moe, &report));
+  if (desc.encoder) {
+    const NamedStack encoder{&*desc.encoder, "encoder ", "router.enc"};
+    SLUICE_CHECK_OK(
+        CompareRouters(file, encoder, source_trace, static_cast<int64_t>(r.source.size()), &moe, &report));
+  }
   std::vector<float> prefill;
   for (size_t t = 0; t < r.prompt.size(); ++t) {
     const auto row = runner.Logits(static_cast<int>(t));
     prefill.insert(prefill.end(), row.begin(), row.end());
   }
-  SLUICE_CHECK_OK(CompareGreedy(runner, r, &report));
+  SLUICE_CHECK_OK(CompareGreedy(runner, desc, r, &report));
   SLUICE_CHECK_OK(CompareDecode(runner, r, prefill, &report));
   return report;
 }

@@ -35,8 +35,7 @@ Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, 
 }
 
 Status Pool::Grow(PageTable* table, int64_t length) {
-  const int64_t needed =
-      (length + kernels::kPageTokens - 1) / kernels::kPageTokens - static_cast<int64_t>(table->blocks.size());
+  const int64_t needed = BlocksFor(length) - static_cast<int64_t>(table->blocks.size());
   if (needed > free_blocks())
     return Fail(ErrorCode::kTryLater,
                 fmt::format("the KV cache has {} of {} blocks free and {} are needed", free_blocks(), blocks_,

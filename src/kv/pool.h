@@ -17,6 +17,7 @@ namespace sluice::kv {
 struct LayerShape {
   int heads = 0;
   int k_dim = 0, v_dim = 0;
+  bool operator==(const LayerShape&) const = default;
 };
 
 // A sequence's blocks, in order of position, and its slot. Both belong to the pool.
@@ -44,6 +45,9 @@ class Pool {
   StatePool& states() { return states_; }
   const StatePool& states() const { return states_; }
 
+  static int64_t BlocksFor(int64_t positions) {
+    return (positions + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  }
   // Grows `table` to hold `length` positions. kTryLater if too few blocks are free, or no slot; then nothing
   // changes.
   Status Grow(PageTable* table, int64_t length);

@@ -11,17 +11,9 @@ namespace {
 
 constexpr int64_t kHalfBytes = 2;
 
-const Moe* FindMoe(const std::vector<Branch>& branches) {
-  for (const Branch& branch : branches) {
-    if (const auto* moe = std::get_if<Moe>(&branch.op)) return moe;
-    const auto* parallel = std::get_if<Parallel>(&branch.op);
-    if (const Moe* moe = parallel ? FindMoe(parallel->branches) : nullptr) return moe;
-  }
-  return nullptr;
-}
-
-const Moe* MoeOf(const Desc& desc, int layer) {
-  return layer < 0 ? nullptr : FindMoe(desc.decoder.layers[layer]);
+bool ReadsSource(const Branch& branch) {
+  const auto* gqa = std::get_if<Gqa>(&branch.op);
+  return gqa && gqa->sees == Gqa::Sees::kSource;
 }
 
 int64_t CachedValues(const Branch& branch) {
@@ -57,7 +49,8 @@ class Sum {
     for (const WeightNeed& need : WeightNeeds(desc_, form)) Add(need);
     for (const Layer& layer : desc_.decoder.layers) {
       for (const Branch& branch : layer) {
-        sum_.kv_bytes_per_token += CachedValues(branch) * kHalfBytes;
+        int64_t& sum = ReadsSource(branch) ? sum_.source_kv_bytes_per_token : sum_.kv_bytes_per_token;
+        sum += CachedValues(branch) * kHalfBytes;
         const auto* delta = std::get_if<DeltaNet>(&branch.op);
         if (delta == nullptr) continue;
         sum_.state_bytes += delta->state_floats() * static_cast<int64_t>(sizeof(float));
@@ -70,15 +63,23 @@ class Sum {
  private:
   void Add(const WeightNeed& need) {
     if (need.canonical == "rope_factors") return;  // a table, not a parameter
-    const Moe* moe = need.experts > 0 ? MoeOf(desc_, need.layer) : nullptr;
-    const int64_t used = moe ? moe->router.top_k : 1, copies = moe ? need.experts : 1;
+    const bool routed = need.experts > 0;
+    const int64_t used = routed ? need.used_experts : 1, copies = routed ? need.experts : 1;
     const int64_t elements = need.rows * need.cols;
     sum_.parameters += elements * copies;
     sum_.active_parameters += elements * used;
-    if (moe) sum_.expert_parameters += elements * copies;
+    if (routed) sum_.expert_parameters += elements * copies;
     const bool embedding = need.canonical == "embed";
-    if (!need.vector && (!embedding || desc_.tied)) sum_.flops_per_token += 2.0 * elements * used;
+    const bool product = !need.vector && !need.canonical.ends_with("relative_bias");
+    double& flops = OfSource(need) ? sum_.source_flops_per_token : sum_.flops_per_token;
+    if (product && (!embedding || desc_.tied)) flops += 2.0 * elements * used;
     if (stored_) AddBytes(need, copies, used, embedding && !desc_.tied);
+  }
+
+  // Used once for each token of a source text: the encoder, and what makes its output keys and values.
+  static bool OfSource(const WeightNeed& need) {
+    return need.canonical.starts_with(kEncoderPrefix) || need.canonical == "cross.k" ||
+           need.canonical == "cross.v";
   }
 
   void AddBytes(const WeightNeed& need, int64_t copies, int64_t used, bool one_row) {
@@ -89,10 +90,11 @@ class Sum {
       if (!stored) continue;
       bytes += stored->bytes;
       sum_.bytes_by_type[stored->dtype] += stored->bytes;
-      if (!need.vector && !one_row && expert < used)
+      if (!need.vector && !one_row && expert < used && !OfSource(need))
         sum_.active_by_type[stored->dtype] += need.rows * need.cols;
     }
     sum_.weight_bytes += bytes;
+    if (OfSource(need)) return;
     sum_.active_bytes += one_row ? bytes / std::max<int64_t>(need.rows, 1) : bytes / copies * used;
   }
 
@@ -127,7 +129,7 @@ double AttentionFlops(const Desc& desc, int64_t context) {
   int chosen = 0;  // positions, by the last layer with an indexer
   for (const Layer& layer : desc.decoder.layers) {
     for (const Branch& branch : layer) {
-      if (const auto* gqa = std::get_if<Gqa>(&branch.op)) {
+      if (const auto* gqa = std::get_if<Gqa>(&branch.op); gqa && !ReadsSource(branch)) {
         const int64_t seen = gqa->window > 0 ? std::min<int64_t>(context, gqa->window) : context;
         flops += 4.0 * gqa->heads * gqa->head_dim * seen;
       } else if (const auto* mla = std::get_if<Mla>(&branch.op)) {

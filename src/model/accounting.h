@@ -24,9 +24,11 @@ struct Accounting {
   std::map<DType, int64_t> bytes_by_type;
   std::map<DType, int64_t> active_by_type;  // weights that one token is multiplied with
 
-  int64_t kv_bytes_per_token = 0;  // of F16, all layers
-  int64_t state_bytes = 0;         // of F32, that a sequence keeps whatever its length
-  double flops_per_token = 0;      // a multiply-add counts two; without attention over the context
+  int64_t kv_bytes_per_token = 0;         // of F16, all layers
+  int64_t source_kv_bytes_per_token = 0;  // of each token of a source text, while its answer is made
+  int64_t state_bytes = 0;                // of F32, that a sequence keeps whatever its length
+  double flops_per_token = 0;             // a multiply-add counts two; without attention over the context
+  double source_flops_per_token = 0;      // of each token of a source text, once
 };
 
 Accounting Account(const Desc& desc, const WeightMap* weights = nullptr);

@@ -27,11 +27,14 @@ constexpr struct {
 } kSynonyms[] = {
     {"hidden_size", "d_model"},
     {"num_hidden_layers", "n_layers"},
+    {"num_hidden_layers", "num_layers"},
     {"num_attention_heads", "n_heads"},
+    {"num_attention_heads", "num_heads"},
     {"num_key_value_heads", "attn_config.kv_n_heads"},
     {"clip_qkv", "attn_config.clip_qkv"},
     {"rope_theta", "attn_config.rope_theta"},
     {"max_position_embeddings", "max_seq_len"},
+    {"max_position_embeddings", "n_positions"},
     {"intermediate_size", "ffn_config.ffn_hidden_size"},
     {"num_experts", "ffn_config.moe_num_experts"},
     {"num_experts_per_tok", "ffn_config.moe_top_k"},
@@ -135,7 +138,8 @@ int Config::Int(std::string_view key, std::optional<int> fallback, int layer) co
     return 1;
   }
   const int lowest = fallback == 0 ? 0 : 1;
-  const double highest = key == "num_hidden_layers" ? kMostLayers : Config::kLargest;
+  const bool layers = key == "num_hidden_layers" || key == "num_decoder_layers";
+  const double highest = layers ? kMostLayers : Config::kLargest;
   if (number < lowest || number > highest) {
     Refuse(key, fmt::format("is {}, not between {} and {:.0f}", Shorten(*value), lowest, highest));
     return 1;

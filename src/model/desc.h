@@ -60,11 +60,21 @@ struct Rope {
 struct NoPosition {
   bool operator==(const NoPosition&) const = default;
 };
-using Position = std::variant<NoPosition, Rope>;
+// A learned number per head is added to each score, by the distance between key and query in buckets that
+// grow with it (arXiv 1910.10683); all layers of a stack share the table.
+struct RelativeBias {
+  int buckets = 32;
+  int max_distance = 128;  // from here on all share the last bucket
+  bool operator==(const RelativeBias&) const = default;
+};
+using Position = std::variant<NoPosition, Rope, RelativeBias>;
 
 // Multi-head, grouped and multi-query attention.
 struct Gqa {
   int heads = 0, kv_heads = 0, head_dim = 0;
+  // What a token sees: itself and what is before it, all of its sequence, or all of the source text, whose
+  // keys and values are made of the encoder's output.
+  enum class Sees : uint8_t { kPast, kAll, kSource } sees = Sees::kPast;
   Position position;
   float scale = 1;  // of q.k, always explicit
   enum class QkNorm : uint8_t { kNone, kPerHead, kFullWidth } qk_norm = QkNorm::kNone;
@@ -210,6 +220,9 @@ struct Desc {
   bool head_bias = false;
   bool layer_scale = false;  // the stream is multiplied by a learned number after each layer
   Stack decoder;
+  // Reads a source text, once, with the same embedding; the decoder's answer begins with start_token.
+  std::optional<Stack> encoder;
+  int start_token = 0;
 };
 
 }  // namespace sluice::model

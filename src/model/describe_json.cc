@@ -60,13 +60,18 @@ Json ToJson(const Rope& r) {
           {"still_pairs", r.still_pairs}, {"factors_in_file", r.file_factors}};
 }
 
+Json ToJson(const RelativeBias& b) { return {{"buckets", b.buckets}, {"max_distance", b.max_distance}}; }
+
 Json ToJson(const Gqa& a) {
   const auto* rope = std::get_if<Rope>(&a.position);
+  const auto* relative = std::get_if<RelativeBias>(&a.position);
   return {{"kind", "grouped"},
+          {"sees", Word(a.sees)},
           {"heads", a.heads},
           {"kv_heads", a.kv_heads},
           {"head_dim", a.head_dim},
           {"rope", rope ? ToJson(*rope) : Json()},
+          {"relative_bias", relative ? ToJson(*relative) : Json()},
           {"scale", Short(a.scale)},
           {"qk_norm", Word(a.qk_norm)},
           {"qk_norm_eps", Short(a.qk_norm_eps)},
@@ -179,7 +184,9 @@ Json CostsToJson(const Desc& desc, const WeightMap* weights) {
                 {"expert_parameters", sum.expert_parameters},
                 {"kv_bytes_per_token", sum.kv_bytes_per_token},
                 {"state_bytes", sum.state_bytes},
+                {"source_kv_bytes_per_token", sum.source_kv_bytes_per_token},
                 {"flops_per_token", sum.flops_per_token},
+                {"source_flops_per_token", sum.source_flops_per_token},
                 {"attention_flops_per_context_token", AttentionFlops(desc, 1)}};
   if (!weights) return costs;
   costs["weight_bytes"] = sum.weight_bytes;
@@ -193,6 +200,9 @@ Json CostsToJson(const Desc& desc, const WeightMap* weights) {
 
 Json DescribeJson(const Described& described, const WeightMap* weights) {
   const Desc& d = described.desc;
+  Json encoder;
+  if (d.encoder)
+    encoder = {{"final_norm", ToJson(d.encoder->final_norm)}, {"layers", LayersToJson(*d.encoder)}};
   return {{"family", d.family},
           {"width", d.dim},
           {"vocabulary", d.vocab},
@@ -205,6 +215,8 @@ Json DescribeJson(const Described& described, const WeightMap* weights) {
           {"logit_cap", Short(d.logit_cap)},
           {"final_norm", ToJson(d.decoder.final_norm)},
           {"layers", LayersToJson(d.decoder)},
+          {"encoder", encoder},
+          {"start_token", d.encoder ? Json(d.start_token) : Json()},
           {"costs", CostsToJson(d, weights)}};
 }
 

@@ -48,10 +48,18 @@ std::string Text(const Rope& rope) {
                      rope.file_factors ? ", factors from the file" : "");
 }
 
+struct PositionText {
+  std::string operator()(const NoPosition&) const { return "no positions"; }
+  std::string operator()(const Rope& rope) const { return Text(rope); }
+  std::string operator()(const RelativeBias& b) const {
+    return fmt::format("a bias by distance, {} buckets up to {}", b.buckets, b.max_distance);
+  }
+};
+
 std::string Text(const Gqa& a) {
   std::string text = fmt::format("{} heads of {}, {} for keys and values", a.heads, a.head_dim, a.kv_heads);
-  const auto* rope = std::get_if<Rope>(&a.position);
-  text += "; " + (rope ? Text(*rope) : std::string("no positions"));
+  text += "; " + std::visit(PositionText{}, a.position);
+  if (a.sees == Gqa::Sees::kAll) text += "; sees everything";
   if (a.qk_norm != Gqa::QkNorm::kNone) text += fmt::format("; q and k normalised {}", Word(a.qk_norm));
   if (a.qkv_bias) text += a.out_bias ? "; biases" : "; biases on q, k, v";
   if (a.clip > 0) text += fmt::format("; clipped to {:g}", a.clip);
@@ -107,7 +115,9 @@ std::string Text(const Moe& m) {
 }
 
 struct PartName {
-  const char* operator()(const Gqa&) const { return "  attention"; }
+  const char* operator()(const Gqa& a) const {
+    return a.sees == Gqa::Sees::kSource ? "  to the source" : "  attention";
+  }
   const char* operator()(const Mla&) const { return "  attention"; }
   const char* operator()(const DeltaNet&) const { return "  attention"; }
   const char* operator()(const Ffn&) const { return "  feed-forward"; }
@@ -126,12 +136,13 @@ std::string BranchText(const Branch& branch) {
   return text;
 }
 
-std::string LayersText(const Stack& stack) {
+// `of`: "encoder " and the like where there are two stacks.
+std::string LayersText(const Stack& stack, std::string_view of) {
   std::string text;
   for (const LayerRun& run : LayerRuns(stack)) {
     const bool one = run.first == run.last;
-    text +=
-        one ? fmt::format("layer {}\n", run.first) : fmt::format("layers {} to {}\n", run.first, run.last);
+    text += one ? fmt::format("{}layer {}\n", of, run.first)
+                : fmt::format("{}layers {} to {}\n", of, run.first, run.last);
     for (const Branch& branch : *run.layer) text += BranchText(branch);
   }
   return text;
@@ -159,6 +170,22 @@ std::string BytesText(const Accounting& sum, const WeightMap& weights) {
   return text;
 }
 
+std::string CacheText(const Accounting& sum) {
+  std::string text = fmt::format("{} per token", Bytes(static_cast<double>(sum.kv_bytes_per_token)));
+  if (sum.source_kv_bytes_per_token > 0)
+    text += fmt::format(", {} per token of the source",
+                        Bytes(static_cast<double>(sum.source_kv_bytes_per_token)));
+  return Row("KV cache", text + " (F16)");
+}
+
+std::string FlopsText(const Desc& desc, const Accounting& sum) {
+  std::string text = fmt::format("{}, and {} for each token of context", Count(sum.flops_per_token, 'G'),
+                                 Count(AttentionFlops(desc, 1), 'G'));
+  if (desc.encoder)
+    text += fmt::format("; {} for each token of the source, once", Count(sum.source_flops_per_token, 'G'));
+  return Row("FLOPs per token", text);
+}
+
 }  // namespace
 
 std::string DescribeText(const Described& described, const WeightMap* weights) {
@@ -166,23 +193,22 @@ std::string DescribeText(const Described& described, const WeightMap* weights) {
   const Accounting sum = Account(d, weights);
   std::string text = Row("family", d.family);
   text += Row("width", fmt::format("{}", d.dim));
-  text += Row("layers", fmt::format("{}", d.decoder.layers.size()));
+  text += Row("layers", d.encoder ? fmt::format("{} of the encoder, {} of the decoder",
+                                                d.encoder->layers.size(), d.decoder.layers.size())
+                                  : fmt::format("{}", d.decoder.layers.size()));
   text += Row("vocabulary", fmt::format("{}{}", d.vocab, d.tied ? ", head tied to the embedding" : ""));
   text += Row("context", fmt::format("{} tokens", d.max_ctx));
-  text += LayersText(d.decoder);
+  if (d.encoder) text += LayersText(*d.encoder, "encoder ");
+  text += LayersText(d.decoder, d.encoder ? "decoder " : "");
   text += Row("parameters",
               fmt::format("{}, of which a token uses {}", Count(static_cast<double>(sum.parameters)),
                           Count(static_cast<double>(sum.active_parameters))));
   if (weights) text += BytesText(sum, *weights);
-  text +=
-      Row("KV cache", fmt::format("{} per token (F16)", Bytes(static_cast<double>(sum.kv_bytes_per_token))));
+  text += CacheText(sum);
   if (sum.state_bytes > 0)
     text += Row("state", fmt::format("{} per request (F32), however long it is",
                                      Bytes(static_cast<double>(sum.state_bytes))));
-  text +=
-      Row("FLOPs per token", fmt::format("{}, and {} for each token of context",
-                                         Count(sum.flops_per_token, 'G'), Count(AttentionFlops(d, 1), 'G')));
-  return text;
+  return text + FlopsText(d, sum);
 }
 
 }  // namespace sluice::model

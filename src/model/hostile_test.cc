@@ -36,7 +36,7 @@ TEST(Hostile, JsonValues) {
                          {1, 2},   {{"type", "yarn"}, {"factor", 1e-30}}};
   for (const char* golden :
        {"mixtral", "olmoe", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "llama_yarn", "llama_rope3",
-        "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8", "glm_moe_dsa", "dots1"}) {
+        "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8", "glm_moe_dsa", "dots1", "switch", "t5_v11"}) {
     formats::Checkpoint checkpoint = OpenGolden(golden);
     const json flat = checkpoint.config.flatten();
     for (const auto& [path, original] : flat.items()) {
@@ -80,7 +80,7 @@ TEST(Hostile, GgufValues) {
 
 TEST(Hostile, MissingAndBentTensors) {
   for (const char* golden :
-       {"qwen2_moe", "deepseek_v3", "gguf_mixtral_gate_up_merged", "gguf_deepseek2_lite_mla"}) {
+       {"qwen2_moe", "deepseek_v3", "switch", "gguf_mixtral_gate_up_merged", "gguf_deepseek2_lite_mla"}) {
     const formats::Checkpoint checkpoint = OpenGolden(golden);
     for (const formats::Tensor& tensor : checkpoint.tensors.tensors()) {
       formats::Checkpoint without = checkpoint, bent = checkpoint;

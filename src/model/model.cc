@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "model/family.h"
+#include "model/relative_bias.h"
 #include "model/view_rows.h"
 
 namespace sluice::model {
@@ -21,27 +22,33 @@ class Builder {
     SLUICE_CHECK_OK(Matrix("embed", &model->embed));
     if (!desc_.tied) SLUICE_CHECK_OK(Matrix("head", &model->head));
     if (desc_.head_bias) SLUICE_CHECK_OK(Vector("head.bias", &model->head_bias));
-    SLUICE_CHECK_OK(Norms("final_norm", desc_.decoder.final_norm, &model->final_norm));
     if (const WeightView* factors = weights_.Find("rope_factors")) {
       SLUICE_CHECK_OK(CheckRopeFactors(*factors));
       packer_.Vector(*factors, &model->rope_factors);
     }
-    const auto& layers = desc_.decoder.layers;
-    model->layers.resize(layers.size());
-    if (desc_.layer_scale) model->layer_scales.resize(layers.size());
-    for (layer_ = 0; layer_ < static_cast<int>(layers.size()); ++layer_) {
-      auto& branches = model->layers[layer_];
-      branches.resize(layers[layer_].size());
-      for (size_t b = 0; b < branches.size(); ++b)
-        SLUICE_CHECK_OK(BuildBranch(layers[layer_][b], &branches[b]));
-      if (desc_.layer_scale) SLUICE_CHECK_OK(Vector("layer_scale", &model->layer_scales[layer_]));
-    }
-    return {};
+    SLUICE_CHECK_OK(BuildStack(desc_.decoder, "", &model->decoder));
+    return desc_.encoder ? BuildStack(*desc_.encoder, kEncoderPrefix, &model->encoder) : Status{};
   }
 
   Packer& packer() { return packer_; }
 
  private:
+  Status BuildStack(const Stack& stack, const char* prefix, StackWeights* out) {
+    prefix_ = prefix;
+    SLUICE_CHECK_OK(Norms("final_norm", stack.final_norm, &out->final_norm));
+    if (FindRelativelyBiased(stack)) SLUICE_CHECK_OK(Vector("relative_bias", &out->relative_bias));
+    out->layers.resize(stack.layers.size());
+    if (desc_.layer_scale) out->layer_scales.resize(stack.layers.size());
+    for (layer_ = 0; layer_ < static_cast<int>(stack.layers.size()); ++layer_) {
+      auto& branches = out->layers[layer_];
+      branches.resize(stack.layers[layer_].size());
+      for (size_t b = 0; b < branches.size(); ++b)
+        SLUICE_CHECK_OK(BuildBranch(stack.layers[layer_][b], &branches[b]));
+      if (desc_.layer_scale) SLUICE_CHECK_OK(Vector("layer_scale", &out->layer_scales[layer_]));
+    }
+    return {};
+  }
+
   // One table of divisors serves every layer: heads of different sizes cannot share it.
   Status CheckRopeFactors(const WeightView& factors) const {
     for (size_t l = 0; l < desc_.decoder.layers.size(); ++l)
@@ -58,30 +65,31 @@ class Builder {
   }
 
   Status BuildBranch(const Branch& branch, BranchWeights* out) {
-    const std::string prefix = CanonicalPart(branch);
-    SLUICE_CHECK_OK(Norms(prefix + ".norm", branch.pre, &out->pre));
-    if (branch.post) SLUICE_CHECK_OK(Norms(prefix + ".post_norm", *branch.post, &out->post));
+    const std::string part = CanonicalPart(branch);
+    SLUICE_CHECK_OK(Norms(part + ".norm", branch.pre, &out->pre));
+    if (branch.post) SLUICE_CHECK_OK(Norms(part + ".post_norm", *branch.post, &out->post));
+    part_ = part + ".";
     return std::visit([&](const auto& op) { return BuildOp(op, out); }, branch.op);
   }
 
   Status BuildOp(const Gqa& gqa, BranchWeights* out) {
     auto& w = out->op.emplace<GqaWeights>();
-    SLUICE_CHECK_OK(Matrix("attn.q", &w.q));
-    SLUICE_CHECK_OK(Matrix("attn.k", &w.k));
-    if (!gqa.value_is_key) SLUICE_CHECK_OK(Matrix("attn.v", &w.v));
-    SLUICE_CHECK_OK(Matrix("attn.o", &w.o));
+    SLUICE_CHECK_OK(Matrix(part_ + "q", &w.q));
+    SLUICE_CHECK_OK(Matrix(part_ + "k", &w.k));
+    if (!gqa.value_is_key) SLUICE_CHECK_OK(Matrix(part_ + "v", &w.v));
+    SLUICE_CHECK_OK(Matrix(part_ + "o", &w.o));
     if (gqa.qkv_bias) {
-      SLUICE_CHECK_OK(Vector("attn.q.bias", &w.q_bias));
-      SLUICE_CHECK_OK(Vector("attn.k.bias", &w.k_bias));
-      if (!gqa.value_is_key) SLUICE_CHECK_OK(Vector("attn.v.bias", &w.v_bias));
+      SLUICE_CHECK_OK(Vector(part_ + "q.bias", &w.q_bias));
+      SLUICE_CHECK_OK(Vector(part_ + "k.bias", &w.k_bias));
+      if (!gqa.value_is_key) SLUICE_CHECK_OK(Vector(part_ + "v.bias", &w.v_bias));
     }
-    if (gqa.out_bias) SLUICE_CHECK_OK(Vector("attn.o.bias", &w.o_bias));
+    if (gqa.out_bias) SLUICE_CHECK_OK(Vector(part_ + "o.bias", &w.o_bias));
     if (gqa.qk_norm != Gqa::QkNorm::kNone && gqa.norm_weights) {
       const float add = gqa.norm_plus_one ? 1.0f : 0.0f;
-      SLUICE_CHECK_OK(Vector("attn.q_norm", &w.q_norm, add));
-      SLUICE_CHECK_OK(Vector("attn.k_norm", &w.k_norm, add));
+      SLUICE_CHECK_OK(Vector(part_ + "q_norm", &w.q_norm, add));
+      SLUICE_CHECK_OK(Vector(part_ + "k_norm", &w.k_norm, add));
     }
-    if (gqa.sinks) SLUICE_CHECK_OK(Vector("attn.sinks", &w.sinks));
+    if (gqa.sinks) SLUICE_CHECK_OK(Vector(part_ + "sinks", &w.sinks));
     return {};
   }
 
@@ -151,7 +159,7 @@ class Builder {
 
   Status BuildOp(const Moe& moe, BranchWeights* out) {
     auto& w = out->op.emplace<MoeWeights>();
-    SLUICE_TRY(const WeightView* router, weights_.Get("moe.router", layer_));
+    SLUICE_TRY(const WeightView* router, weights_.Get(prefix_ + "moe.router", layer_));
     packer_.Matrix(MatrixSource::Whole(*router), Precision::kF32, &w.router);
     if (moe.router.logit_bias) SLUICE_CHECK_OK(Vector("moe.router.bias", &w.router_bias));
     if (moe.router.selection_bias) SLUICE_CHECK_OK(Vector("moe.selection_bias", &w.selection_bias));
@@ -162,7 +170,7 @@ class Builder {
       SLUICE_CHECK_OK(BuildFfn("moe.expert", moe.expert, e, &w.experts[e]));
     if (moe.shared) SLUICE_CHECK_OK(BuildFfn("moe.shared", *moe.shared, WeightMap::kNone, &w.shared));
     if (moe.shared_gate) {
-      SLUICE_TRY(const WeightView* gate, weights_.Get("moe.shared_gate", layer_));
+      SLUICE_TRY(const WeightView* gate, weights_.Get(prefix_ + "moe.shared_gate", layer_));
       packer_.Matrix(MatrixSource::Whole(*gate), Precision::kF32, &w.shared_gate);
     }
     return {};
@@ -176,30 +184,31 @@ class Builder {
     return {};
   }
 
-  Status BuildFfn(const std::string& prefix, const Ffn& ffn, int expert, FfnWeights* out) {
-    SLUICE_TRY(const WeightView* up, weights_.Get(prefix + ".up", layer_, expert));
-    SLUICE_TRY(const WeightView* down, weights_.Get(prefix + ".down", layer_, expert));
+  Status BuildFfn(const std::string& part, const Ffn& ffn, int expert, FfnWeights* out) {
+    const std::string name = prefix_ + part;
+    SLUICE_TRY(const WeightView* up, weights_.Get(name + ".up", layer_, expert));
+    SLUICE_TRY(const WeightView* down, weights_.Get(name + ".down", layer_, expert));
     MatrixSource gate_source;
     if (ffn.gated) {
-      SLUICE_TRY(const WeightView* gate, weights_.Get(prefix + ".gate", layer_, expert));
+      SLUICE_TRY(const WeightView* gate, weights_.Get(name + ".gate", layer_, expert));
       gate_source = MatrixSource::Whole(*gate);
     }
     packer_.Expert(ffn.gated ? &gate_source : nullptr, MatrixSource::Whole(*up), MatrixSource::Whole(*down),
                    native_, &out->gate, &out->up, &out->down);
     if (!ffn.bias) return {};
-    if (ffn.gated) SLUICE_CHECK_OK(ExpertVector(prefix + ".gate.bias", expert, &out->gate_bias));
-    SLUICE_CHECK_OK(ExpertVector(prefix + ".up.bias", expert, &out->up_bias));
-    return ExpertVector(prefix + ".down.bias", expert, &out->down_bias);
+    if (ffn.gated) SLUICE_CHECK_OK(ExpertVector(name + ".gate.bias", expert, &out->gate_bias));
+    SLUICE_CHECK_OK(ExpertVector(name + ".up.bias", expert, &out->up_bias));
+    return ExpertVector(name + ".down.bias", expert, &out->down_bias);
   }
 
   Status Matrix(const std::string& name, PackedMatrix* out) {
-    SLUICE_TRY(const WeightView* view, weights_.Get(name, LayerOf(name)));
+    SLUICE_TRY(const WeightView* view, weights_.Get(prefix_ + name, LayerOf(name)));
     packer_.Matrix(MatrixSource::Whole(*view), native_, out);
     return {};
   }
 
   Status Vector(const std::string& name, const float** out, float add = 0) {
-    SLUICE_TRY(const WeightView* view, weights_.Get(name, LayerOf(name)));
+    SLUICE_TRY(const WeightView* view, weights_.Get(prefix_ + name, LayerOf(name)));
     packer_.Vector(*view, out, add);
     return {};
   }
@@ -216,9 +225,10 @@ class Builder {
     return norm.bias ? Vector(name + ".bias", &out->bias) : Status{};
   }
 
-  // Weights of the whole model have no dot before their role, or are the final norm's.
+  // Weights of a whole model or stack have no dot before their role, or are the final norm's.
   int LayerOf(const std::string& name) const {
-    const bool global = name == "embed" || name.starts_with("head") || name.starts_with("final_norm");
+    const bool global = name == "embed" || name == "relative_bias" || name.starts_with("head") ||
+                        name.starts_with("final_norm");
     return global ? WeightMap::kNone : layer_;
   }
 
@@ -226,6 +236,8 @@ class Builder {
   const WeightMap& weights_;
   const Precision native_;
   Packer packer_;
+  std::string prefix_;  // of the stack
+  std::string part_;    // of the branch, with its dot
   int layer_ = 0;
 };
 
@@ -245,10 +257,12 @@ Status CheckFinite(const WeightView& view) {
 
 // A router that is not a number would poison every token: refused before the first one.
 Status CheckRouters(const Model& model, const WeightMap& weights) {
-  for (size_t l = 0; l < model.layers.size(); ++l)
-    for (const char* name : {"moe.router", "moe.router.bias", "moe.selection_bias"})
-      if (const WeightView* view = weights.Find(name, static_cast<int>(l)))
-        SLUICE_CHECK_OK(CheckFinite(*view));
+  const size_t layers = std::max(model.decoder.layers.size(), model.encoder.layers.size());
+  for (const std::string prefix : {"", kEncoderPrefix})
+    for (size_t l = 0; l < layers; ++l)
+      for (const char* name : {"moe.router", "moe.router.bias", "moe.selection_bias"})
+        if (const WeightView* view = weights.Find(prefix + name, static_cast<int>(l)))
+          SLUICE_CHECK_OK(CheckFinite(*view));
   return {};
 }
 

@@ -74,6 +74,13 @@ struct BranchWeights {
   std::variant<GqaWeights, MlaWeights, DeltaNetWeights, FfnWeights, MoeWeights, ParallelWeights> op;
 };
 
+struct StackWeights {
+  NormWeights final_norm;
+  std::vector<std::vector<BranchWeights>> layers;  // [layer][branch], as in the description
+  std::vector<const float*> layer_scales;          // [layers], or empty
+  const float* relative_bias = nullptr;            // [buckets][heads], null: none
+};
+
 struct ModelOptions {
   bool exact = false;  // every weight decoded to F32, activations never quantised
   ProgressFn progress;
@@ -85,10 +92,8 @@ struct Model {
   bool exact = false;
   PackedMatrix embed, head;  // the same matrix where the head is tied
   const float* head_bias = nullptr;
-  NormWeights final_norm;
-  std::vector<std::vector<BranchWeights>> layers;  // [layer][branch], as desc.decoder.layers
-  std::vector<const float*> layer_scales;          // [layers], or empty
-  const float* rope_factors = nullptr;             // [dims/2], null: none
+  StackWeights decoder, encoder;
+  const float* rope_factors = nullptr;  // [dims/2], null: none
   Arena arena;
 
   int64_t weight_bytes() const { return arena.size(); }

@@ -16,31 +16,74 @@ class Compiler {
 
   Plan Compile() {
     Use(Buffer::kStream, desc_.dim);
+    CompileStack(desc_.decoder, model_.decoder);
+    CompileHead();
+    if (desc_.encoder) CompileEncoder();
+    return std::move(plan_);
+  }
+
+ private:
+  // The decoder's attention to the source, whose keys and values the encoder makes.
+  struct SourceAttention {
+    int layer, kv;
+    Gqa gqa;
+    const GqaWeights* weights;
+  };
+
+  void CompileStack(const Stack& stack, const StackWeights& weights) {
+    relative_ = -1;
+    if (const Gqa* gqa = FindRelativelyBiased(stack)) {
+      relative_ = static_cast<int>(plan_.relatives.size());
+      plan_.relatives.push_back(MakeRelativeTable(*gqa, weights.relative_bias));
+    }
     Add("embed", EmbedStep{&model_.embed, desc_.embed_scale}, 0);
-    const auto& layers = desc_.decoder.layers;
+    const auto& layers = stack.layers;
     for (size_t l = 0; l < layers.size(); ++l) {
       layer_ = static_cast<int>(l);
       if (std::ranges::any_of(layers[l], [](const Branch& b) { return b.src == Branch::Src::kLayerInput; })) {
         Use(Buffer::kLayerInput, desc_.dim);
         Add("input", CopyStep{}, 0);
       }
-      for (size_t b = 0; b < layers[l].size(); ++b) CompileBranch(layers[l][b], model_.layers[l][b]);
-      if (desc_.layer_scale) Add("scale", ScaleStep{model_.layer_scales[l]}, 0);
+      for (size_t b = 0; b < layers[l].size(); ++b) CompileBranch(layers[l][b], weights.layers[l][b]);
+      if (desc_.layer_scale) Add("scale", ScaleStep{weights.layer_scales[l]}, 0);
     }
     layer_ = -1;
+  }
+
+  void CompileHead() {
     const ActSet head_acts = Bit(model_.head.activations);
     Add("final_norm",
-        NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm, model_.final_norm,
-                 head_acts, true},
+        NormStep{Buffer::kStream, Buffer::kFinal, desc_.dim, desc_.decoder.final_norm,
+                 model_.decoder.final_norm, head_acts, true},
         0);
     Use(Buffer::kFinal, desc_.dim, head_acts);
     Add("head", HeadStep{&model_.head, model_.head_bias, desc_.logit_scale, desc_.logit_cap},
         model_.head.bytes());
     Use(Buffer::kLogits, desc_.vocab);
-    return std::move(plan_);
   }
 
- private:
+  void CompileEncoder() {
+    steps_ = &plan_.encoder_steps;
+    stack_ = kEncoderPrefix;
+    CompileStack(*desc_.encoder, model_.encoder);
+    ActSet acts = 0;
+    for (const SourceAttention& a : sources_)
+      acts |= Bit(a.weights->k.activations) | Bit(a.weights->v.activations);
+    Use(Buffer::kNormed, desc_.dim, acts);
+    Add("final_norm",
+        NormStep{Buffer::kStream, Buffer::kNormed, desc_.dim, desc_.encoder->final_norm,
+                 model_.encoder.final_norm, acts},
+        0);
+    stack_.clear();
+    prefix_ = "cross";
+    for (const SourceAttention& a : sources_) {
+      layer_ = a.layer;
+      const GqaWeights& w = *a.weights;
+      Project("kv", Buffer::kNormed, {{&w.k, w.k_bias, Buffer::kKey}, {&w.v, w.v_bias, Buffer::kValue}});
+      Add("cross.store", RotateStoreStep{a.kv, a.gqa, nullptr, w.k_norm, -1, /*queries=*/false}, 0);
+    }
+  }
+
   void CompileBranch(const Branch& branch, const BranchWeights& weights) {
     branch_ = &branch;
     pre_in_ = branch.src == Branch::Src::kLayerInput ? Buffer::kLayerInput : Buffer::kStream;
@@ -54,8 +97,9 @@ class Compiler {
   }
 
   void CompileOp(const Gqa& gqa, const BranchWeights& branch_weights) {
-    prefix_ = "attn";
+    prefix_ = CanonicalPart(*branch_);
     const auto& w = std::get<GqaWeights>(branch_weights.op);
+    if (gqa.sees == Gqa::Sees::kSource) return CompileSourceAttention(gqa, w, branch_weights);
     std::vector<ProjectStep::Part> parts{{&w.q, w.q_bias, gqa.out_gate ? Buffer::kQueryGate : Buffer::kQuery},
                                          {&w.k, w.k_bias, Buffer::kKey}};
     if (!gqa.value_is_key) parts.push_back({&w.v, w.v_bias, Buffer::kValue});
@@ -65,10 +109,26 @@ class Compiler {
     for (const ProjectStep::Part& part : parts) acts |= Bit(part.matrix->activations);
     PreNorm(branch_weights, acts);
     Project("qkv", Buffer::kNormed, std::move(parts));
-    const int kv = KvLayer({gqa.kv_heads, gqa.head_dim, gqa.head_dim});
+    const kv::LayerShape shape{gqa.kv_heads, gqa.head_dim, gqa.head_dim};
+    // Nobody reads the encoder's own keys and values once its layer is done.
+    const int kv = steps_ == &plan_.encoder_steps ? LentKvLayer(shape, {}) : KvLayer(shape);
     Add("attn.rope", RotateStoreStep{kv, gqa, w.q_norm, w.k_norm, RopeOf(gqa.position)}, 0);
     Use(Buffer::kAttended, int64_t{gqa.heads} * gqa.head_dim);
-    Add("attn.attend", AttendStep{kv, gqa, w.sinks}, 0);
+    const bool relative = std::holds_alternative<RelativeBias>(gqa.position);
+    Add("attn.attend", AttendStep{kv, gqa, w.sinks, relative ? relative_ : -1}, 0);
+    AttentionOutput(w.o, w.o_bias);
+  }
+
+  void CompileSourceAttention(const Gqa& gqa, const GqaWeights& w, const BranchWeights& branch_weights) {
+    PreNorm(branch_weights, Bit(w.q.activations));
+    Project("q", Buffer::kNormed, {{&w.q, w.q_bias, Buffer::kQuery}});
+    std::vector<int> taken;
+    for (const SourceAttention& a : sources_) taken.push_back(a.kv);
+    const int kv = LentKvLayer({gqa.kv_heads, gqa.head_dim, gqa.head_dim}, taken);
+    sources_.push_back({layer_, kv, gqa, &w});
+    Add("cross.scale", RotateStoreStep{kv, gqa, w.q_norm, nullptr, -1, true, /*keys=*/false}, 0);
+    Use(Buffer::kAttended, int64_t{gqa.heads} * gqa.head_dim);
+    Add("cross.attend", AttendStep{kv, gqa, w.sinks, -1}, 0);
     AttentionOutput(w.o, w.o_bias);
   }
 
@@ -149,7 +209,8 @@ class Compiler {
     const auto& w = std::get<MoeWeights>(branch_weights.op);
     const FfnWeights* shared = moe.shared ? &w.shared : nullptr;
     ActSet acts = Bit(kernels::ActType::kF32);
-    for (const FfnWeights& e : w.experts) acts |= Bit(e.up.activations) | Bit(e.gate.activations);
+    for (const FfnWeights& e : w.experts)
+      acts |= Bit(e.up.activations) | Bit((e.gate ? e.gate : e.up).activations);
     if (shared) acts |= Bit(shared->up.activations) | Bit(shared->gate.activations);
     PreNorm(branch_weights, acts);
     std::vector<ProjectStep::Part> parts{{&w.router, nullptr, Buffer::kRouterLogits}};
@@ -224,8 +285,8 @@ class Compiler {
     const ActSet acts = Bit(o.activations);
     Use(Buffer::kAttended, o.cols, acts);
     if (o.activations != kernels::ActType::kF32)
-      Add("attn.quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
-    Add("attn.o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, Output()}, o.bytes());
+      Add(prefix_ + ".quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
+    Add(prefix_ + ".o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, Output()}, o.bytes());
   }
 
   // Where a branch's output goes: a norm of its own first, or straight to what it joins.
@@ -238,6 +299,14 @@ class Compiler {
   int KvLayer(kv::LayerShape shape) {
     plan_.kv_layers.push_back(shape);
     return static_cast<int>(plan_.kv_layers.size()) - 1;
+  }
+
+  // A layer of this shape that is not among `taken`, or a new one: a source's pages are no answer's, so that
+  // both may keep what they have at the same place of a page.
+  int LentKvLayer(const kv::LayerShape& shape, const std::vector<int>& taken) {
+    for (int l = 0; l < static_cast<int>(plan_.kv_layers.size()); ++l)
+      if (plan_.kv_layers[l] == shape && std::ranges::find(taken, l) == taken.end()) return l;
+    return KvLayer(shape);
   }
 
   // The table of a position code; layers that rotate alike share one.
@@ -274,7 +343,7 @@ class Compiler {
 
   void Add(std::string name, StepOp op, int64_t bytes) {
     if (layer_ >= 0) name = fmt::format("L{}.{}", layer_, name);
-    plan_.steps.push_back({std::move(name), std::move(op), bytes});
+    steps_->push_back({stack_ + name, std::move(op), bytes});
   }
 
   const Model& model_;
@@ -285,8 +354,12 @@ class Compiler {
   std::string prefix_;
   int layer_ = -1;
   int chosen_ = 0;  // positions that the last indexer chooses
+  std::string stack_;  // before the names of its steps
   std::vector<Rope> ropes_;
+  int relative_ = -1;  // of the stack, index into Plan::relatives
+  std::vector<SourceAttention> sources_;
   Plan plan_;
+  std::vector<Step>* steps_ = &plan_.steps;
 };
 
 }  // namespace

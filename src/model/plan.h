@@ -10,6 +10,7 @@
 #include "kernels/table.h"
 #include "kv/pool.h"
 #include "model/model.h"
+#include "model/relative_bias.h"
 
 namespace sluice::model {
 
@@ -116,12 +117,14 @@ struct RotateStoreStep {  // q/k norms, clip, rotation; keys and values into the
   int layer;              // of the KV pool
   Gqa gqa;
   const float *q_norm, *k_norm;
-  int rope;  // index into Plan::ropes, -1: none
+  int rope;                          // index into Plan::ropes, -1: none
+  bool queries = true, keys = true;  // which of the two; values go with the keys
 };
 struct AttendStep {
   int layer;
   Gqa gqa;
   const float* sinks;
+  int relative;  // index into Plan::relatives, -1: none
 };
 struct LatentStoreStep {  // norm and rotation of the compressed row, into its page; rotation of the queries'
                           // rope part
@@ -212,13 +215,17 @@ struct Step {
 
 struct Plan {
   std::vector<Step> steps;
+  // Of an encoder-decoder model: the encoder's steps, over whole sources, and then what makes its output the
+  // keys and values that the decoder reads. A source has pages of its own, laid out as those of answers.
+  std::vector<Step> encoder_steps;
   std::vector<RopeTable> ropes;
+  std::vector<RelativeTable> relatives;
   std::vector<kv::LayerShape> kv_layers;
   // Floats that a sequence keeps in each layer of linear attention.
   std::vector<int64_t> state_layers;
-  int64_t width[kBuffers] = {};  // floats per row, 0 where unused
-  ActSet acts[kBuffers] = {};    // activation forms kept
-  int moe_layers = 0;
+  int64_t width[kBuffers] = {};        // floats per row, 0 where unused
+  ActSet acts[kBuffers] = {};          // activation forms kept
+  int moe_layers = 0;                  // the decoder's first
   int max_chosen_positions = 0;        // over indexers; 0: none
   int max_experts = 0, max_top_k = 0;  // over MoE layers; dense FFNs count as one expert for everyone
 };

@@ -121,6 +121,14 @@ constexpr Published kPublished[] = {
     {"qwen3_next_80b_a3b", {"80", "3"}},
     {"qwen3_235b_a22b", {"235", "22"}},
     {"qwen3_30b_a3b", {"30.5", "3.3"}},
+    {"t5_small", {"0.0605", "0.0605"}},
+    {"t5_11b", {"11.3", "11.3"}},
+    {"t5_v1_1_base", {"0.2476", "0.2476"}},
+    {"flan_t5_xl", {"2.85", "2.85"}},
+    {"switch_base_8", {"0.62", "0.22"}},
+    {"switch_base_128", {"7.4", "0.22"}},
+    {"switch_large_128", {"26.3", "0.74"}},
+    {"switch_c_2048", {"1571", "1.7"}},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, PublishedSize, ::testing::ValuesIn(kPublished),

@@ -8,7 +8,7 @@ namespace sluice::model {
 
 const char* CanonicalPart(const Branch& branch) {
   struct Part {
-    const char* operator()(const Gqa&) const { return "attn"; }
+    const char* operator()(const Gqa& a) const { return a.sees == Gqa::Sees::kSource ? "cross" : "attn"; }
     const char* operator()(const Mla&) const { return "attn"; }
     const char* operator()(const DeltaNet&) const { return "attn"; }
     const char* operator()(const Ffn&) const { return "ffn"; }

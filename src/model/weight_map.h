@@ -11,6 +11,8 @@
 // moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,
 // moe.router_norm, moe.expert_scale. Linear attention: attn.q, attn.k, attn.v, attn.z, attn.o, attn.beta,
 // attn.decay, attn.conv [taps, channels], attn.rate, attn.rate_bias, attn.out_norm.
+// Attention to a source text: cross.norm, cross.q and so on, as attn. The
+// encoder's weights are called as the decoder's with "enc." in front; relative_bias belongs to a stack.
 #pragma once
 
 #include <cstddef>
@@ -55,8 +57,9 @@ struct WeightView {
   }
 };
 
-// "attn", "ffn", "moe" or "mix": what the canonical names of a branch's weights begin with.
+// "attn", "cross", "ffn", "moe" or "mix": what the canonical names of a branch's weights begin with.
 const char* CanonicalPart(const Branch& branch);
+inline constexpr char kEncoderPrefix[] = "enc.";
 
 class WeightMap {
  public:

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "model/relative_bias.h"
 #include "model/weight_map.h"
 
 namespace sluice::model {
@@ -11,26 +12,43 @@ class Collector {
  public:
   Collector(const Desc& desc, LatentForm latent) : dim_(desc.dim), latent_(latent) {
     Matrix("embed", desc.vocab, dim_);
-    NormOf("final_norm", desc.decoder.final_norm, dim_);
+    AddShared(desc.decoder);
     if (!desc.tied) Matrix("head", desc.vocab, dim_);
     if (desc.head_bias) Vector("head.bias", desc.vocab);
     AddRopeFactors(desc);
-    for (const Layer& layer : desc.decoder.layers) {
-      ++layer_;
-      for (const Branch& branch : layer) Add(branch);
-      if (desc.layer_scale) Vector("layer_scale", 1);
+    if (desc.encoder) {
+      prefix_ = kEncoderPrefix;
+      AddShared(*desc.encoder);
+      AddLayers(*desc.encoder, desc.layer_scale);
+      prefix_.clear();
     }
+    AddLayers(desc.decoder, desc.layer_scale);
   }
   std::vector<WeightNeed> Take() { return std::move(needs_); }
 
  private:
-  WeightNeed& Matrix(std::string name, int64_t rows, int64_t cols) {
+  WeightNeed& Matrix(const std::string& name, int64_t rows, int64_t cols) {
     return needs_.emplace_back(
-        WeightNeed{.canonical = std::move(name), .layer = layer_, .rows = rows, .cols = cols});
+        WeightNeed{.canonical = prefix_ + name, .layer = layer_, .rows = rows, .cols = cols});
   }
-  WeightNeed& Vector(std::string name, int64_t size) {
+  WeightNeed& Vector(const std::string& name, int64_t size) {
     return needs_.emplace_back(
-        WeightNeed{.canonical = std::move(name), .layer = layer_, .cols = size, .vector = true});
+        WeightNeed{.canonical = prefix_ + name, .layer = layer_, .cols = size, .vector = true});
+  }
+  // What belongs to no layer of a stack.
+  void AddShared(const Stack& stack) {
+    NormOf("final_norm", stack.final_norm, dim_);
+    if (const Gqa* gqa = FindRelativelyBiased(stack))
+      Matrix("relative_bias", std::get<RelativeBias>(gqa->position).buckets, gqa->heads);
+  }
+  void AddLayers(const Stack& stack, bool layer_scale) {
+    layer_ = -1;
+    for (const Layer& layer : stack.layers) {
+      ++layer_;
+      for (const Branch& branch : layer) Add(branch);
+      if (layer_scale) Vector("layer_scale", 1);
+    }
+    layer_ = -1;
   }
   void NormOf(const std::string& name, const Norm& norm, int64_t size) {
     if (norm.kind == Norm::Kind::kNone) return;
@@ -52,6 +70,7 @@ class Collector {
   void Add(const Branch& branch) {
     const std::string part = CanonicalPart(branch);
     NormOf(part + ".norm", branch.pre, dim_);
+    part_ = part + ".";
     std::visit([this](const auto& op) { AddOperator(op); }, branch.op);
     if (branch.post) NormOf(part + ".post_norm", *branch.post, dim_);
   }
@@ -62,25 +81,25 @@ class Collector {
     const struct {
       const char* name;
       int64_t rows, first;
-    } parts[] = {{"attn.q", q, 0}, {"attn.k", kv, q}, {"attn.v", kv, q + kv}};
+    } parts[] = {{"q", q, 0}, {"k", kv, q}, {"v", kv, q + kv}};
     for (const auto& part : parts) {
       if (a.value_is_key && part.first == q + kv) continue;
-      WeightNeed& weight = Matrix(part.name, part.rows, dim_);
+      WeightNeed& weight = Matrix(part_ + part.name, part.rows, dim_);
       weight.fused_rows = q + 2 * kv;
       weight.first_fused_row = part.first;
       if (!a.qkv_bias) continue;
-      WeightNeed& bias = Vector(std::string(part.name) + ".bias", part.rows);
+      WeightNeed& bias = Vector(part_ + part.name + ".bias", part.rows);
       bias.fused_rows = q + 2 * kv;
       bias.first_fused_row = part.first;
     }
     if (a.qk_norm != Gqa::QkNorm::kNone && a.norm_weights) {
       const bool full = a.qk_norm == Gqa::QkNorm::kFullWidth;
-      Vector("attn.q_norm", full ? attended : a.head_dim);
-      Vector("attn.k_norm", full ? kv : a.head_dim);
+      Vector(part_ + "q_norm", full ? attended : a.head_dim);
+      Vector(part_ + "k_norm", full ? kv : a.head_dim);
     }
-    if (a.sinks) Vector("attn.sinks", a.heads);
-    Matrix("attn.o", dim_, attended);
-    if (a.out_bias) Vector("attn.o.bias", dim_);
+    if (a.sinks) Vector(part_ + "sinks", a.heads);
+    Matrix(part_ + "o", dim_, attended);
+    if (a.out_bias) Vector(part_ + "o.bias", dim_);
   }
 
   void AddOperator(const Mla& a) {
@@ -141,16 +160,21 @@ class Collector {
     Matrix("attn.o", dim_, d.values());
   }
 
-  void AddFfn(const std::string& prefix, const Ffn& f, int experts) {
+  // `used`: how many of the experts one token uses.
+  void AddFfn(const std::string& prefix, const Ffn& f, int experts, int used) {
+    const auto count = [&](WeightNeed& need) {
+      need.experts = experts;
+      need.used_experts = used;
+    };
     const auto add = [&](const char* name, int64_t rows, int64_t cols) {
-      Matrix(prefix + name, rows, cols).experts = experts;
-      if (f.bias) Vector(prefix + name + ".bias", rows).experts = experts;
+      count(Matrix(prefix + name, rows, cols));
+      if (f.bias) count(Vector(prefix + name + ".bias", rows));
     };
     if (f.gated) add("gate", f.hidden, dim_);
     add("up", f.hidden, dim_);
     add("down", dim_, f.hidden);
   }
-  void AddOperator(const Ffn& f) { AddFfn("ffn.", f, 0); }
+  void AddOperator(const Ffn& f) { AddFfn("ffn.", f, 0, 0); }
 
   void AddOperator(const Moe& m) {
     Matrix("moe.router", m.router.experts, dim_);
@@ -158,8 +182,8 @@ class Collector {
     if (m.router.selection_bias) Vector("moe.selection_bias", m.router.experts);
     if (m.router.expert_scale) Vector("moe.expert_scale", m.router.experts);
     if (m.router.norm) NormOf("moe.router_norm", *m.router.norm, dim_);
-    AddFfn("moe.expert.", m.expert, m.router.experts);
-    if (m.shared) AddFfn("moe.shared.", *m.shared, 0);
+    AddFfn("moe.expert.", m.expert, m.router.experts, m.router.top_k);
+    if (m.shared) AddFfn("moe.shared.", *m.shared, 0, 0);
     if (m.shared_gate) Matrix("moe.shared_gate", 1, dim_);
   }
 
@@ -170,6 +194,8 @@ class Collector {
   const int64_t dim_;
   const LatentForm latent_;
   int layer_ = -1;
+  std::string prefix_;  // of the stack
+  std::string part_;    // "attn." or "cross."
   std::vector<WeightNeed> needs_;
 };
 

@@ -11,9 +11,10 @@ namespace sluice::model {
 
 struct WeightNeed {
   std::string canonical;
-  int layer = -1;     // -1: of the model
-  int experts = 0;    // > 0: that many, each of this shape
-  int64_t heads = 0;  // > 0: a file holds it as [heads, rows / heads, cols]
+  int layer = -1;        // -1: of the model
+  int experts = 0;       // > 0: that many, each of this shape,
+  int used_experts = 0;  // ... of which one token uses so many
+  int64_t heads = 0;     // > 0: a file holds it as [heads, rows / heads, cols]
   int64_t rows = 1, cols = 0;
   bool vector = false;     // norms and biases: [cols]
   int64_t fused_rows = 0;  // of q, k and v together, where this is one of them
@@ -28,7 +29,7 @@ struct WeightNeed {
 // How the keys and values of latent attention are stored; a file may hold both.
 enum class LatentForm : uint8_t { kJoined, kSplit };  // attn.kv_b; attn.k_b and attn.v_b
 
-// Model weights first, then layer by layer in the order of computation.
+// Model weights first, then layer by layer in the order of computation, the encoder's before the decoder's.
 std::vector<WeightNeed> WeightNeeds(const Desc& desc, LatentForm latent = LatentForm::kJoined);
 
 }  // namespace sluice::model

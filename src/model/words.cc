@@ -42,6 +42,18 @@ const char* Word(Gqa::QkNorm norm) {
   return "";
 }
 
+const char* Word(Gqa::Sees sees) {
+  switch (sees) {
+    case Gqa::Sees::kPast:
+      return "past";
+    case Gqa::Sees::kAll:
+      return "all";
+    case Gqa::Sees::kSource:
+      return "source";
+  }
+  return "";
+}
+
 const char* Word(Router::Score score) {
   switch (score) {
     case Router::Score::kSoftmax:

@@ -18,6 +18,9 @@ std::string Work::Name() const {
 Result<std::unique_ptr<WorkRunner>> WorkRunner::Create(const model::Model& model, ThreadTeam& team,
                                                        const std::vector<Work>& works,
                                                        const WorkOptions& options) {
+  if (model.desc.encoder)
+    return Fail(ErrorCode::kUsage,
+                "this model answers sources; only models without an encoder can be measured");
   std::unique_ptr<WorkRunner> runner(new WorkRunner(model, options));
   int64_t batch = options.batch_tokens, positions = 0, most = 1;
   for (const Work& work : works) {

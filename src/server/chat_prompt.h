@@ -25,6 +25,7 @@ class ChatPrompt {
   // blank lines.
   static Result<ChatPrompt> For(const tokenizer::Tokenizer& tokenizer);
 
+  bool has_template() const { return template_.has_value(); }
   ApiResult<EncodedChat> Encode(const tokenizer::Tokenizer& tokenizer, const ChatInput& input) const;
   ApiResult<std::string> Render(const ChatInput& input) const;
 

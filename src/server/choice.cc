@@ -104,7 +104,7 @@ std::string NewCallId(chat::CallIds form) {
 }  // namespace
 
 Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop,
-               const AnswerReading* reading, bool logprobs, int64_t offset)
+               const AnswerReading* reading, bool logprobs, int64_t offset, bool show_special)
     : tokenizer_(tokenizer),
       stop_(stop),
       reading_(reading),
@@ -112,7 +112,7 @@ Choice::Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::str
       parser_(reading == nullptr
                   ? nullptr
                   : chat::MakeAnswerParser(reading->syntax, reading->tools, reading->in_reasoning)),
-      decoder_(tokenizer, /*skip_special=*/reading == nullptr),
+      decoder_(tokenizer, /*skip_special=*/reading == nullptr && !show_special),
       offset_(offset) {}
 
 void Choice::Decode(int32_t id) {

@@ -52,9 +52,10 @@ struct ChoiceDelta {
 class Choice {
  public:
   // The references and `reading` (may be null: everything is text) must outlive the choice. `offset`:
-  // characters of the answer in front of the first token.
+  // characters of the answer in front of the first token. `show_special`: special tokens are part of the
+  // text.
   Choice(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string>& stop,
-         const AnswerReading* reading, bool logprobs, int64_t offset);
+         const AnswerReading* reading, bool logprobs, int64_t offset, bool show_special = false);
 
   // The log probabilities of `prompt` are wanted with the first event. Before it.
   void DescribePrompt(std::span<const int32_t> prompt) { described_prompt_ = prompt; }

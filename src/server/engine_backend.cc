@@ -20,6 +20,7 @@ class EngineBackend final : public Backend {
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return engine_.context(); }
+  bool reads_source() const override { return engine_.model().desc.encoder.has_value(); }
 
  private:
   engine::Engine& engine_;

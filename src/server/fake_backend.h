@@ -66,6 +66,8 @@ class FakeBackend final : public Backend {
     std::lock_guard lock(mutex_);
     says_ = std::move(text);
   }
+  // From now on as a model with an encoder.
+  void ReadSources() { reads_source_ = true; }
   // From now on no token comes until Allow.
   void Hold() { SetBudget(0); }
   void Allow(int64_t tokens) { SetBudget(tokens); }
@@ -107,6 +109,7 @@ class FakeBackend final : public Backend {
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return 200; }
+  bool reads_source() const override { return reads_source_; }
 
  private:
   struct Running {
@@ -115,6 +118,7 @@ class FakeBackend final : public Backend {
     size_t said = 0;
   };
 
+  bool reads_source_ = false;
   std::string says_, name_ = "fake";
   ByteTokenizer tokenizer_;
   std::mutex mutex_;

@@ -80,7 +80,7 @@ class Generation final : public PendingAnswer {
       const size_t prompt = i / static_cast<size_t>(request_.choices);
       const int64_t offset = request_.echoes.empty() ? 0 : CountCharacters(request_.echoes[prompt]);
       choices_.emplace_back(backend_.tokenizer(), request_.stop, request_.reading.get(),
-                            request_.top_logprobs >= 0, offset);
+                            request_.top_logprobs >= 0, offset, backend_.reads_source());
       if (request_.prompt_logprobs) choices_.back().DescribePrompt(request_.prompts[prompt]);
       if (request_.continues) choices_.back().ContinueFrom(request_.prompts[prompt]);
     }
@@ -141,7 +141,7 @@ class Generation final : public PendingAnswer {
 
   engine::Request EngineRequest(size_t prompt, size_t index) const {
     engine::Request request;
-    request.prompt = request_.prompts[prompt];
+    (backend_.reads_source() ? request.source : request.prompt) = request_.prompts[prompt];
     request.max_tokens = static_cast<int>(request_.max_tokens.value_or(0));
     const bool prompt_alone = request_.max_tokens == 0;  // the engine computes at least one token
     if (prompt_alone) request.max_tokens = 1;

@@ -109,7 +109,9 @@ void CheckLengths(Fields& fields, const Backend& backend, const char* param, Gen
   for (const auto& prompt : request.prompts) {
     const auto length = static_cast<int64_t>(prompt.size());
     const int64_t answer = request.max_tokens.value_or(1);
-    if (length + answer <= context) continue;
+    const bool fits =
+        backend.reads_source() ? length <= context && answer < context : length + answer <= context;
+    if (fits) continue;
     const std::string asked =
         request.max_tokens ? fmt::format(" and up to {} are asked for in the answer", answer) : "";
     return fields.Refuse(BadParam(

@@ -134,6 +134,12 @@ ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& ba
                                              const ChatPrompt& chat_prompt) {
   Fields fields(body);
   GenerationRequest request;
+  if (backend.reads_source() && !chat_prompt.has_template())
+    fields.Refuse(
+        BadParam("messages",
+                 "this model answers a source text and has no chat template; send the text as the 'prompt' "
+                 "of /v1/completions",
+                 "unsupported_value"));
   ReadGeneration(fields, backend, request);
   ReadMaxTokens(fields, request);
   ReadLogprobs(fields, request);

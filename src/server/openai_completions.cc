@@ -130,7 +130,7 @@ void ReadBestOf(Fields& fields, GenerationRequest& request) {
 ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend) {
   Fields fields(body);
   GenerationRequest request;
-  request.continues = true;
+  request.continues = !backend.reads_source();
   ReadGeneration(fields, backend, request);
   request.max_tokens = fields.Integer("max_tokens", 0, INT32_MAX).value_or(kDefaultMaxTokens);
   if (const auto logprobs = fields.Integer("logprobs", 0, 5))
@@ -139,6 +139,9 @@ ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backe
   if (request.max_tokens == 0 && !echo)
     fields.Refuse(BadParam("max_tokens", "'max_tokens' may be 0 only with 'echo'"));
   request.prompt_logprobs = echo && request.top_logprobs >= 0;
+  if (request.prompt_logprobs && backend.reads_source())
+    fields.Refuse(BadParam("echo", "this model answers a source text, which has no log probabilities",
+                           "unsupported_value"));
   ReadBestOf(fields, request);
   if (fields.ok()) PromptReader(fields, backend, request).Read();
   if (!echo) request.echoes.clear();

@@ -313,5 +313,29 @@ TEST_F(ServerTest, BestOfGivesTheLikeliest) {
   EXPECT_EQ(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
 }
 
+TEST_F(ServerTest, ModelsWithAnEncoderTakeThePromptAsSource) {
+  backend.ReadSources();
+  Start();
+  const TestResponse response = Post("/v1/completions", R"({"prompt":"ab","max_tokens":150})");
+  ASSERT_EQ(response.status, 200) << response.body;
+  const auto request = backend.requests().at(0);
+  EXPECT_EQ(backend.tokenizer().Decode(request.source, false), "ab");
+  EXPECT_TRUE(request.prompt.empty());
+  EXPECT_EQ(response.json()["usage"]["prompt_tokens"], 2);
+  // Source and answer do not share the context of 200.
+  const std::string source(190, 'x');
+  EXPECT_EQ(Post("/v1/completions", R"({"max_tokens":150,"prompt":")" + source + "\"}").status, 200);
+  EXPECT_EQ(Post("/v1/completions", R"({"max_tokens":200,"prompt":"a"})").status, 400);
+  EXPECT_EQ(Post("/v1/completions", R"({"max_tokens":1,"prompt":")" + source + source + "\"}").status, 400);
+}
+
+TEST_F(ServerTest, ModelsWithAnEncoderChatByATemplateOnly) {
+  backend.ReadSources();
+  Start();
+  const TestResponse refused = Chat("");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("/v1/completions"), std::string::npos) << refused.body;
+}
+
 }  // namespace
 }  // namespace sluice::server

@@ -22,7 +22,7 @@ class CpuBackend final : public Backend {
         choice_(std::move(choice)),
         pool_(std::move(pool)),
         workers_(static_cast<size_t>(team.size())),
-        progress_(plan_.steps.size()) {
+        progress_(std::max(plan_.steps.size(), plan_.encoder_steps.size())) {
     const int64_t assignments = int64_t{options.max_tokens} * plan_.max_top_k;
     routing_.experts.resize(assignments);
     routing_.weights.resize(assignments);
@@ -51,10 +51,11 @@ class CpuBackend final : public Backend {
     SLUICE_CHECK_OK(Check(batch));
     outputs_.clear();
     if (batch.tokens.empty()) return {};
-    clock_.Start(batch.times, plan_.steps.size(), team_.size());
+    steps_ = batch.encode ? plan_.encoder_steps : plan_.steps;
+    clock_.Start(batch.times, steps_.size(), team_.size());
     if (!pool_.states().empty()) SLUICE_CHECK_OK(PassStates(batch));
     for (size_t t = 0; t < batch.tokens.size(); ++t)
-      if (batch.tokens[t].output) outputs_.push_back(static_cast<int32_t>(t));
+      if (batch.tokens[t].output && !batch.encode) outputs_.push_back(static_cast<int32_t>(t));
     PrepareTrace(batch);
     FindRuns(batch);
     context_.batch = &batch;
@@ -82,13 +83,13 @@ class CpuBackend final : public Backend {
   // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it,
   // and that worker opens the next: nobody waits for a worker that holds no tile.
   void RunSteps(int worker) {
-    const uint32_t end = static_cast<uint32_t>(plan_.steps.size());
+    const uint32_t end = static_cast<uint32_t>(steps_.size());
     for (uint32_t s = open_.load(std::memory_order_acquire); s < end;
          s = open_.load(std::memory_order_acquire)) {
       Progress& p = progress_[s];
       const int64_t tiles = p.tiles.load(std::memory_order_relaxed);
-      const int64_t ran = clock_.on() ? TimeTiles(s, tiles, worker)
-                                      : RunTiles(plan_.steps[s], p.next, tiles, workers_[worker]);
+      const int64_t ran =
+          clock_.on() ? TimeTiles(s, tiles, worker) : RunTiles(steps_[s], p.next, tiles, workers_[worker]);
       if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == tiles) {
         Begin(s + 1);
       } else {
@@ -107,7 +108,7 @@ class CpuBackend final : public Backend {
 
   int64_t TimeTiles(uint32_t s, int64_t tiles, int worker) {
     const StepClock::Clock::time_point start = StepClock::Clock::now();
-    const int64_t ran = RunTiles(plan_.steps[s], progress_[s].next, tiles, workers_[worker]);
+    const int64_t ran = RunTiles(steps_[s], progress_[s].next, tiles, workers_[worker]);
     clock_.Add(worker, s, StepClock::Clock::now() - start, ran);
     return ran;
   }
@@ -115,11 +116,11 @@ class CpuBackend final : public Backend {
   // Opens the first step from s on that has tiles.
   void Begin(uint32_t s) {
     int64_t tiles = 0;
-    for (; s < plan_.steps.size(); ++s) {
-      tiles = std::visit([&](const auto& op) { return TileCount(op, context_); }, plan_.steps[s].op);
+    for (; s < steps_.size(); ++s) {
+      tiles = std::visit([&](const auto& op) { return TileCount(op, context_); }, steps_[s].op);
       if (tiles > 0) break;
     }
-    if (s < plan_.steps.size()) progress_[s].tiles.store(tiles, std::memory_order_relaxed);
+    if (s < steps_.size()) progress_[s].tiles.store(tiles, std::memory_order_relaxed);
     clock_.Open(s);
     open_.store(s, std::memory_order_release);
     open_.notify_all();
@@ -139,6 +140,32 @@ class CpuBackend final : public Backend {
       if (token.position < 0 || token.position >= batch.sequences[token.sequence]->capacity())
         return Fail(ErrorCode::kInternal, fmt::format("position {} has no KV block", token.position));
     }
+    return batch.encode ? CheckEncode(batch) : CheckSources(batch);
+  }
+
+  // The encoder sees whole sources only, since each of their tokens sees all others.
+  Status CheckEncode(const Batch& batch) const {
+    if (plan_.encoder_steps.empty())
+      return Fail(ErrorCode::kInternal, "a source for a model that has no encoder");
+    std::vector<int64_t> seen(batch.sequences.size(), 0);
+    for (const BatchToken& token : batch.tokens)
+      if (token.position == seen[token.sequence]) ++seen[token.sequence];
+    for (size_t s = 0; s < seen.size(); ++s)
+      if (seen[s] != batch.sequences[s]->longest)
+        return Fail(ErrorCode::kInternal, fmt::format("a source of {} tokens, of which a batch holds {}",
+                                                      batch.sequences[s]->longest, seen[s]));
+    return {};
+  }
+
+  Status CheckSources(const Batch& batch) const {
+    if (plan_.encoder_steps.empty()) return {};
+    if (batch.sources.size() != batch.sequences.size())
+      return Fail(ErrorCode::kInternal,
+                  fmt::format("{} sequences with {} sources", batch.sequences.size(), batch.sources.size()));
+    for (const kv::PageTable* source : batch.sources)
+      if (source->length < 1 || source->length != source->longest)
+        return Fail(ErrorCode::kInternal, fmt::format("a source of {} tokens, of which {} are encoded",
+                                                      source->longest, source->length));
     return {};
   }
 
@@ -183,7 +210,7 @@ class CpuBackend final : public Backend {
   void PrepareTrace(const Batch& batch) const {
     if (batch.trace == nullptr) return;
     batch.trace->layers.assign(static_cast<size_t>(plan_.moe_layers), {});
-    for (const model::Step& step : plan_.steps) {
+    for (const model::Step& step : steps_) {
       const auto* route = std::get_if<model::RouteStep>(&step.op);
       if (route == nullptr) continue;
       RouterTrace::Layer& layer = batch.trace->layers[route->moe];
@@ -204,7 +231,8 @@ class CpuBackend final : public Backend {
   SequenceRuns sequence_runs_;
   std::vector<std::vector<float>> rope_;
   std::vector<Worker> workers_;
-  std::vector<Progress> progress_;             // [steps], of this batch
+  std::span<const model::Step> steps_;         // of this batch
+  std::vector<Progress> progress_;             // [steps]
   alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
   std::vector<TokenRun> runs_;

@@ -65,11 +65,14 @@ void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worke
   float* q = c.buffers->Row(Buffer::kQuery, t);
   float* k = c.buffers->Row(Buffer::kKey, t);
   float* v = c.buffers->Row(Buffer::kValue, t);
-  if (gqa.out_gate) TakeQueries(c, gqa, t);
+  if (step.queries) {
+    if (gqa.out_gate) TakeQueries(c, gqa, t);
+    PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
+    c.kernels->scale(QueryScale(gqa, c.batch->tokens[t].position), gqa.heads * dim, q);
+  }
+  if (!step.keys) return;
   if (gqa.value_is_key) std::copy_n(k, gqa.kv_heads * dim, v);
-  PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
   PrepareHeads(c, step, t, k, gqa.kv_heads, step.k_norm);
-  c.kernels->scale(QueryScale(gqa, c.batch->tokens[t].position), gqa.heads * dim, q);
   if (gqa.clip != 0) c.kernels->clamp(gqa.clip, gqa.kv_heads * dim, v);
   for (int h = 0; h < gqa.kv_heads && gqa.value_norm; ++h)
     c.kernels->rms_norm(v + h * dim, nullptr, gqa.qk_norm_eps, dim, v + h * dim);
@@ -114,14 +117,19 @@ int64_t FirstKey(const model::Gqa& gqa, int64_t position) {
   return gqa.window != 0 ? std::max<int64_t>(0, position + 1 - gqa.window) : 0;
 }
 
+// One past the last key that it sees.
+int64_t EndKey(const model::Gqa& gqa, const kv::PageTable& table, int64_t position) {
+  return gqa.sees == model::Gqa::Sees::kPast ? position + 1 : table.longest;
+}
+
 // What each row of a tile with several tokens brings.
 struct AttendRows {
   int64_t begins[kAttendRows], ends[kAttendRows];
   float sinks[kAttendRows];
 };
 
-void TakeAttendRows(const Context& c, const model::AttendStep& step, TokenRun tokens, int head,
-                    AttendRows* rows, float* q) {
+void TakeAttendRows(const Context& c, const model::AttendStep& step, const kv::PageTable& table,
+                    TokenRun tokens, int head, AttendRows* rows, float* q) {
   const model::Gqa& gqa = step.gqa;
   const int group = gqa.heads / gqa.kv_heads;
   for (int32_t i = 0, r = 0; i < tokens.count; ++i) {
@@ -130,10 +138,22 @@ void TakeAttendRows(const Context& c, const model::AttendStep& step, TokenRun to
                 q + int64_t{i} * group * gqa.head_dim);
     for (int h = 0; h < group; ++h, ++r) {
       rows->begins[r] = FirstKey(gqa, position);
-      rows->ends[r] = position + 1;
+      rows->ends[r] = EndKey(gqa, table, position);
       if (step.sinks != nullptr) rows->sinks[r] = step.sinks[head * group + h];
     }
   }
+}
+
+// The rows' biases by distance: [rows][end].
+void TakeBias(const Context& c, const model::AttendStep& step, TokenRun tokens, int head, float* bias,
+              kernels::AttendArgs* args) {
+  const int group = step.gqa.heads / step.gqa.kv_heads;
+  args->bias = bias;
+  args->bias_stride = args->end;
+  for (int32_t i = 0; i < tokens.count; ++i)
+    for (int h = 0; h < group; ++h, bias += args->end)
+      c.plan->relatives[step.relative].Write(head * group + h, c.batch->tokens[tokens.first + i].position, 0,
+                                             args->end, bias);
 }
 
 }  // namespace
@@ -149,13 +169,14 @@ void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, in
   const TokenRun tokens = BlockOf(c, per_tile, tile % blocks);
   const int head = static_cast<int>(tile / blocks);
   const BatchToken& token = c.batch->tokens[tokens.first];
-  const kv::PageTable& table = *c.batch->sequences[token.sequence];
+  const auto& tables = gqa.sees == model::Gqa::Sees::kSource ? c.batch->sources : c.batch->sequences;
+  const kv::PageTable& table = *tables[token.sequence];
   const int group = gqa.heads / gqa.kv_heads;
   const int64_t first_row = int64_t{head} * group * gqa.head_dim;
 
   kernels::AttendArgs args;
   args.begin = FirstKey(gqa, token.position);
-  args.end = token.position + tokens.count;
+  args.end = EndKey(gqa, table, token.position + tokens.count - 1);
   const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
   TakePages(&worker.key_pages, table, first, last,
             [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
@@ -166,15 +187,18 @@ void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, in
   args.k_pages = worker.key_pages.data();
   args.v_pages = worker.value_pages.data();
   args.logit_cap = gqa.logit_cap;
+  // Queries, where they are gathered, and then what each adds to its scores.
+  const int64_t bias_floats = step.relative >= 0 ? args.heads * args.end : 0;
+  float* floats = worker.Floats(int64_t{args.heads} * gqa.head_dim + bias_floats);
+  if (bias_floats > 0) TakeBias(c, step, tokens, head, floats + int64_t{args.heads} * gqa.head_dim, &args);
   AttendRows rows;
   if (tokens.count == 1) {
     args.q = c.buffers->Row(Buffer::kQuery, tokens.first) + first_row;
     args.sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
     args.out = c.buffers->Row(Buffer::kAttended, tokens.first) + first_row;
   } else {
-    float* q = worker.Floats(int64_t{args.heads} * gqa.head_dim);
-    TakeAttendRows(c, step, tokens, head, &rows, q);
-    args.q = q;
+    TakeAttendRows(c, step, table, tokens, head, &rows, floats);
+    args.q = floats;
     args.begins = rows.begins;
     args.ends = rows.ends;
     args.sinks = step.sinks == nullptr ? nullptr : rows.sinks;

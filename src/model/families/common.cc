@@ -26,7 +26,10 @@ Desc BaseDesc(const Config& config, std::string_view family, const Norm& final_n
 Norm RmsNorm(const Config& config) { return {.eps = config.Float("rms_norm_eps")}; }
 
 Act HiddenAct(const Config& config, std::string_view key) {
-  const std::string name = config.String(key, "silu");
+  return NamedAct(config, key, config.String(key, "silu"));
+}
+
+Act NamedAct(const Config& config, std::string_view key, std::string_view name) {
   if (name == "silu" || name == "swish") return Act::kSilu;
   if (name == "gelu") return Act::kGelu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Act::kGeluTanh;

@@ -15,6 +15,7 @@ Desc BaseDesc(const Config& config, std::string_view family, const Norm& final_n
 Desc BaseDesc(const Config& config, std::string_view family);  // ends with RmsNorm
 Norm RmsNorm(const Config& config);
 Act HiddenAct(const Config& config, std::string_view key = "hidden_act");
+Act NamedAct(const Config& config, std::string_view key, std::string_view name);  // `key`: for messages
 
 struct RopeOptions {
   int dims = 0;
