@@ -48,6 +48,14 @@ struct StepTimes {
   int64_t batches = 0;
 };
 
+// Hears what every matrix reads. Called by several threads, by one at a time for each matrix.
+class InputObserver {
+ public:
+  virtual ~InputObserver() = default;
+  // `rows` in the form matrix.activations, matrix.cols long.
+  virtual void Read(const model::PackedMatrix& matrix, std::span<const std::byte* const> rows) = 0;
+};
+
 struct Batch {
   std::span<const BatchToken> tokens;               // those of one sequence in order of position
   std::span<const kv::PageTable* const> sequences;  // grown to hold every position
@@ -57,6 +65,7 @@ struct Batch {
   std::span<const kv::PageTable* const> sources = {};
   // The encoder reads whole sources: `sequences` are their pages, `longest` each one's length. No logits.
   bool encode = false;
+  InputObserver* observer = nullptr;
 };
 
 class Backend {

@@ -53,18 +53,27 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (::fstat(fd, &st) != 0)
     return Fail(CodeForErrno(errno), fmt::format("{}: cannot be examined: {}", path, std::strerror(errno)));
   if (!S_ISREG(st.st_mode))
-    return Fail(ErrorCode::kMissing,
-                fmt::format("{}: is {}, not a regular file", path, S_ISDIR(st.st_mode) ? "a directory" : "a device or pipe"));
+    return Fail(ErrorCode::kMissing, fmt::format("{}: is {}, not a regular file", path,
+                                                 S_ISDIR(st.st_mode) ? "a directory" : "a device or pipe"));
   MappedFile file;
   file.path_ = path;
   const size_t size = static_cast<size_t>(st.st_size);
   if (size == 0) return file;
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED)
-    return Fail(ErrorCode::kOs, fmt::format("{}: {} bytes cannot be mapped: {}", path, size, std::strerror(errno)));
+    return Fail(ErrorCode::kOs,
+                fmt::format("{}: {} bytes cannot be mapped: {}", path, size, std::strerror(errno)));
   file.bytes_ = {static_cast<const std::byte*>(data), size};
-  file.owner_ = std::shared_ptr<const void>(data, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  file.owner_ =
+      std::shared_ptr<const void>(data, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
   return file;
+}
+
+MappedFile MappedFile::Part(size_t offset, size_t size, std::string name) const {
+  MappedFile part = *this;
+  part.path_ = std::move(name);
+  part.bytes_ = bytes_.subspan(offset, size);
+  return part;
 }
 
 MappedFile MappedFile::FromStatic(std::span<const std::byte> bytes, std::string name) {

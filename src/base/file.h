@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// The bytes of one file, or of data linked into the program. Cheap to copy; the mapping lives as long as a copy.
+// The bytes of one file, or of data linked into the program. Cheap to copy; the mapping lives as long as a
+// copy.
 class MappedFile {
  public:
   // Refuses what is not a regular file (kMissing) and what may not be read (kPermission).
@@ -19,6 +20,9 @@ class MappedFile {
   static MappedFile FromStatic(std::span<const std::byte> bytes, std::string name);
   // Takes ownership of bytes in memory (tests, decompressed data).
   static MappedFile FromOwned(std::string bytes, std::string name);
+
+  // Some of the bytes under a name of their own; keeps the mapping alive.
+  MappedFile Part(size_t offset, size_t size, std::string name) const;
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <csignal>
+#include <initializer_list>
+#include <utility>
+#include <vector>
 
 namespace sluice::cli {
 
-// While one lives, SIGINT only raises a flag. One at a time.
+// While one lives, these signals only raise a flag. One at a time.
 class InterruptScope {
  public:
-  InterruptScope();
+  explicit InterruptScope(std::initializer_list<int> signals = {SIGINT});
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
@@ -16,7 +19,7 @@ class InterruptScope {
   bool Asked() const;
 
  private:
-  struct sigaction before_;
+  std::vector<std::pair<int, struct sigaction>> before_;
 };
 
 }  // namespace sluice::cli

@@ -49,12 +49,12 @@ Result<Compute> ChooseCompute(const ComputeFlags& flags) {
   return compute;
 }
 
-Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags) {
+Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags, bool names) {
   LoadedModel loaded;
   SLUICE_TRY(Compute compute, ChooseCompute(flags));
   loaded.isa = compute.isa;
   loaded.team = std::move(compute.team);
-  model::ModelOptions options{.exact = flags.exact, .progress = ShowProgress("loading")};
+  model::ModelOptions options{.exact = flags.exact, .progress = ShowProgress("loading"), .names = names};
   SLUICE_TRY(loaded.model, model::LoadModel(checkpoint, *loaded.team, options));
   return loaded;
 }

@@ -40,7 +40,8 @@ struct LoadedModel {
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<model::Model> model;
 };
-// Shows progress on a terminal.
-Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags);
+// Shows progress on a terminal. `names`: the model says which weight each matrix is.
+Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags,
+                              bool names = false);
 
 }  // namespace sluice::cli

@@ -23,6 +23,8 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddDoctor(app, action);
   AddTemplate(app, action);
   AddSynth(app, action);
+  AddPack(app, action);
+  AddCompare(app, action);
 }
 
 Result<int> Main(int argc, const char* const* argv) {

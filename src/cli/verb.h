@@ -54,6 +54,8 @@ void AddBench(CLI::App& program, Action& action);
 void AddFit(CLI::App& program, Action& action);
 void AddDoctor(CLI::App& program, Action& action);
 void AddSynth(CLI::App& program, Action& action);
+void AddPack(CLI::App& program, Action& action);
+void AddCompare(CLI::App& program, Action& action);
 void AddVerify(CLI::App& program, Action& action);
 void AddTokenize(CLI::App& program, Action& action);
 void AddDetokenize(CLI::App& program, Action& action);

@@ -68,13 +68,13 @@ DType Shorter(DType type) {
   }
 }
 
-DType Fitting(DType type, int64_t cols) {
+}  // namespace
+
+DType FittingType(DType type, int64_t cols) {
   if (cols % Info(type).block_size == 0) return type;
   const DType shorter = Shorter(type);
   return cols % Info(shorter).block_size == 0 ? shorter : DType::kF16;
 }
-
-}  // namespace
 
 Result<TypeMix> ParseTypeMix(std::string_view name) {
   std::string wanted(name);
@@ -104,7 +104,7 @@ DType TypeChooser::Choose(const MixTensor& tensor) {
   if (StaysF32(tensor)) return DType::kF32;
   const bool quantised = Info(mix_.base).block_size > 1;
   const DType type = mix_.kind == MixKind::kPlain ? mix_.base : ByRole(tensor);
-  return quantised ? Fitting(type, tensor.cols) : type;
+  return quantised ? FittingType(type, tensor.cols) : type;
 }
 
 DType TypeChooser::ByRole(const MixTensor& t) {

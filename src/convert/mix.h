@@ -58,6 +58,9 @@ struct TypeMix {
 Result<TypeMix> ParseTypeMix(std::string_view name);
 std::vector<std::string_view> TypeMixNames();
 
+// `type`, or one with shorter blocks where its own do not fill rows of `cols`.
+DType FittingType(DType type, int64_t cols);
+
 // What the rules ask about a model.
 struct MixModel {
   int layers = 0;

@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
-#include <span>
+#include <optional>
+#include <utility>
 #include <vector>
 
-#include "base/thread_team.h"
 #include "convert/mix.h"
 #include "convert/model_metadata.h"
+#include "convert/retype_gguf.h"
+#include "convert/row_writer.h"
 #include "convert/tensor_list.h"
 #include "convert/vocabulary.h"
 #include "convert/weight_rows.h"
@@ -22,8 +23,6 @@
 namespace sluice::convert {
 namespace {
 
-constexpr int64_t kChunkElements = 4 << 20;  // encoded together, then written
-
 Status CheckEncodable(const std::vector<OutputTensor>& tensors) {
   for (const OutputTensor& t : tensors) {
     if (kernels::CanEncode(t.dtype)) continue;
@@ -34,35 +33,47 @@ Status CheckEncodable(const std::vector<OutputTensor>& tensors) {
   return {};
 }
 
-// Encodes rows [first, first + count) of a tensor with every thread.
-void EncodeRows(const WeightRows& rows, const OutputTensor& tensor, int64_t first, int64_t count,
-                ThreadTeam& team, std::byte* out) {
-  const int64_t row_bytes = *RowBytes(tensor.dtype, tensor.cols());
-  std::atomic<int64_t> next{0};
-  auto work = [&](int) {
-    std::vector<float> row(static_cast<size_t>(tensor.cols()));
-    for (int64_t r = next++; r < count; r = next++) {
-      rows.ReadRow(first + r, row.data());
-      kernels::EncodeRow(tensor.dtype, row.data(), tensor.cols(), out + r * row_bytes);
-    }
-  };
-  team.Run(work);
+// The type of each tensor by a recipe; what it keeps is kept where GGUF has such a type.
+Status ApplyRecipe(const Recipe& recipe, const model::WeightMap& weights,
+                   std::vector<OutputTensor>* tensors) {
+  for (OutputTensor& t : *tensors) {
+    const std::optional<DType> wanted = recipe.TypeOf(ClassOf(t.need));
+    const model::WeightView* view =
+        weights.Find(t.need.canonical, t.need.layer, t.need.experts > 0 ? 0 : model::WeightMap::kNone);
+    const DType kept = view && kernels::CanEncode(view->dtype) ? view->dtype : DType::kBF16;
+    t.dtype = FittingType(wanted.value_or(kept), t.cols());
+  }
+  return {};
+}
+
+// What general.file_type says of a recipe: the type of most of its bytes.
+Result<TypeMix> MixOf(const std::vector<OutputTensor>& tensors) {
+  const OutputTensor* largest = nullptr;
+  for (const OutputTensor& t : tensors)
+    if (!largest || t.rows() * t.cols() > largest->rows() * largest->cols()) largest = &t;
+  return ParseTypeMix(largest ? Name(largest->dtype) : "F32");
 }
 
 class Conversion {
  public:
-  Conversion(const ToGgufOptions& options, const formats::Checkpoint& checkpoint)
+  Conversion(const ToGgufOptions& options, const formats::Checkpoint& checkpoint,
+             const Importance* importance = nullptr, std::function<bool()> interrupted = {})
       : options_(options),
         checkpoint_(checkpoint),
-        team_(options.threads > 0 ? options.threads : static_cast<int>(PhysicalCpus().size()),
-              /*pin=*/false) {}
+        importance_(importance),
+        rows_(writer_, options.threads, options.progress, std::move(interrupted)) {}
 
-  Result<ToGgufReport> Run() {
-    SLUICE_TRY(const TypeMix mix, ParseTypeMix(options_.types));
+  // With the types of `recipe`, or if there is none of options.types.
+  Result<PackReport> Run(const Recipe* recipe) {
+    SLUICE_TRY(TypeMix mix, ParseTypeMix(options_.types));
     SLUICE_TRY(described_, model::Describe(checkpoint_));
     SLUICE_TRY(weights_, model::ResolveWeights(checkpoint_, described_));
     const model::Described wanted{described_.family, GgufForm(described_.desc)};
     SLUICE_TRY(tensors_, ListTensors(wanted, mix));
+    if (recipe) {
+      SLUICE_CHECK_OK(ApplyRecipe(*recipe, weights_, &tensors_));
+      SLUICE_TRY(mix, MixOf(tensors_));
+    }
     SLUICE_CHECK_OK(CheckEncodable(tensors_));
     SLUICE_TRY(GgufModel model, DescribeForGguf(wanted, mix, tensors_, ModelName()));
     SLUICE_CHECK_OK(AddVocabulary(checkpoint_, described_.desc.vocab, model.metadata));
@@ -70,9 +81,16 @@ class Conversion {
     SLUICE_CHECK_OK(model.metadata.AddTo(writer_));
     for (const OutputTensor& t : tensors_) SLUICE_CHECK_OK(writer_.AddTensor(t.name, t.dtype, t.shape));
     SLUICE_CHECK_OK(writer_.Open(options_.output));
-    for (const OutputTensor& t : tensors_) SLUICE_CHECK_OK(WriteTensor(t));
+    for (const OutputTensor& t : tensors_) {
+      const Status written = WriteTensor(t);
+      if (rows_.interrupted()) return PackReport{.interrupted = true};
+      SLUICE_CHECK_OK(written);
+    }
     SLUICE_CHECK_OK(writer_.Finish());
-    return ToGgufReport{.bytes = writer_.FileSize(), .tensors = static_cast<int64_t>(tensors_.size())};
+    PackReport report{.file_bytes = writer_.FileSize(), .tensors = static_cast<int64_t>(tensors_.size())};
+    for (const OutputTensor& t : tensors_)
+      report.Count(ClassOf(t.need), t.rows() * t.cols(), *RowBytes(t.dtype, t.cols()) * t.rows());
+    return report;
   }
 
  private:
@@ -84,29 +102,24 @@ class Conversion {
 
   Status WriteTensor(const OutputTensor& tensor) {
     SLUICE_TRY(const WeightRows rows, WeightRows::Open(tensor, weights_, described_.desc, target_));
-    const int64_t row_bytes = *RowBytes(tensor.dtype, tensor.cols());
-    const int64_t step = std::max<int64_t>(1, kChunkElements / tensor.cols());
-    for (int64_t first = 0; first < tensor.rows(); first += step) {
-      const int64_t count = std::min(step, tensor.rows() - first);
-      chunk_.resize(static_cast<size_t>(count * row_bytes));
-      EncodeRows(rows, tensor, first, count, team_, chunk_.data());
-      SLUICE_CHECK_OK(writer_.Write(tensor.name, chunk_));
-      written_ += chunk_.size();
-      if (options_.progress) options_.progress(written_, writer_.FileSize());
-    }
-    return {};
+    return rows_.Write(
+        tensor.name, tensor.dtype, tensor.rows(), tensor.cols(),
+        [&](int64_t r, float* out) { rows.ReadRow(r, out); },
+        [&](int64_t r) -> const float* {
+          const int expert = tensor.need.experts > 0 ? static_cast<int>(r / tensor.need.rows) : -1;
+          return importance_ ? importance_->Find(tensor.need, expert) : nullptr;
+        });
   }
 
   const ToGgufOptions& options_;
   const formats::Checkpoint& checkpoint_;
-  ThreadTeam team_;
+  const Importance* importance_;
   model::Described described_;
   model::Desc target_;
   model::WeightMap weights_;
   std::vector<OutputTensor> tensors_;
   formats::GgufWriter writer_;
-  std::vector<std::byte> chunk_;
-  uint64_t written_ = 0;
+  RowWriter rows_;
 };
 
 }  // namespace
@@ -116,7 +129,21 @@ Result<ToGgufReport> ConvertToGguf(const ToGgufOptions& options) {
   if (checkpoint.kind != formats::Checkpoint::Kind::kHuggingFace)
     return Fail(ErrorCode::kUsage, fmt::format("{} is GGUF already", options.input),
                 "give the directory with config.json and the safetensors files");
-  return Conversion(options, checkpoint).Run();
+  SLUICE_TRY(const PackReport report, Conversion(options, checkpoint).Run(nullptr));
+  return ToGgufReport{.bytes = report.file_bytes, .tensors = report.tensors};
+}
+
+Result<PackReport> PackToGguf(const formats::Checkpoint& checkpoint, const PackOptions& options) {
+  if (!checkpoint.packed.empty())
+    return Fail(ErrorCode::kUsage, fmt::format("{} is packed already", checkpoint.path),
+                "give the model that it was packed from");
+  if (checkpoint.kind == formats::Checkpoint::Kind::kGguf) return RetypeGguf(checkpoint, options);
+  const ToGgufOptions conversion{.input = checkpoint.path,
+                                 .output = options.output,
+                                 .types = "F32",
+                                 .threads = options.threads,
+                                 .progress = options.progress};
+  return Conversion(conversion, checkpoint, options.importance, options.interrupted).Run(&options.recipe);
 }
 
 }  // namespace sluice::convert

@@ -1,10 +1,11 @@
-// A Hugging Face directory becomes one GGUF file.
+// A model becomes one GGUF file that other programs read too.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "base/result.h"
+#include "convert/pack.h"
 #include "convert/write_progress.h"
 
 namespace sluice::convert {
@@ -25,5 +26,8 @@ struct ToGgufReport {
 
 // The file computes what the directory computes, but for the rounding of its types.
 Result<ToGgufReport> ConvertToGguf(const ToGgufOptions& options);
+
+// The same with the types of a recipe; a GGUF file keeps its metadata and the names of its tensors.
+Result<PackReport> PackToGguf(const formats::Checkpoint& checkpoint, const PackOptions& options);
 
 }  // namespace sluice::convert

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/backend.h"
+#include "engine/runner.h"
 #include "engine/vocabulary_scan.h"
 #include "formats/safetensors.h"
 
@@ -46,62 +46,6 @@ Result<Reference> LoadReference(const formats::SafetensorsReader& file, const mo
   for (float x : r.logits) r.largest = std::max(r.largest, std::abs(static_cast<double>(x)));
   return r;
 }
-
-// The model's forward pass over token sequences of its own, outside any scheduler.
-class Runner {
- public:
-  // `source`: tokens of one, 0: there is none.
-  static Result<Runner> Create(const model::Model& model, ThreadTeam& team, const VerifyOptions& options,
-                               int64_t tokens, int64_t source) {
-    const int64_t context = RoundUp(tokens, kernels::kPageTokens) + RoundUp(source, kernels::kPageTokens);
-    SLUICE_TRY(
-        auto backend,
-        backend::CreateCpuBackend(
-            model, team, {options.isa, static_cast<int>(std::max(tokens, source)), context, options.kv}));
-    return Runner(std::move(backend), tokens);
-  }
-
-  // What every sequence from now on is an answer to.
-  Status Encode(std::span<const int32_t> ids, backend::RouterTrace* trace) {
-    source_.longest = static_cast<int64_t>(ids.size());
-    SLUICE_CHECK_OK(backend_->pool().Grow(&source_, source_.longest));
-    std::vector<backend::BatchToken> tokens;
-    for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], static_cast<int32_t>(i), 0, false});
-    const kv::PageTable* tables[] = {&source_};
-    SLUICE_CHECK_OK(
-        backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .encode = true}));
-    source_.length = source_.longest;
-    return {};
-  }
-
-  // Appends tokens to the sequence; logits are wanted for all of them.
-  Status Append(std::span<const int32_t> ids, backend::RouterTrace* trace = nullptr) {
-    SLUICE_CHECK_OK(backend_->pool().Grow(&pages_, pages_.length + static_cast<int64_t>(ids.size())));
-    std::vector<backend::BatchToken> tokens;
-    for (size_t i = 0; i < ids.size(); ++i)
-      tokens.push_back({ids[i], static_cast<int32_t>(pages_.length + static_cast<int64_t>(i)), 0, true});
-    const kv::PageTable *tables[] = {&pages_}, *sources[] = {&source_};
-    SLUICE_CHECK_OK(
-        backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .sources = sources}));
-    pages_.length += static_cast<int64_t>(ids.size());
-    return {};
-  }
-  void Restart() {
-    backend_->pool().Release(&pages_);
-    pages_.longest = longest_;
-  }
-  std::span<const float> Logits(int i) const { return backend_->Logits(i); }
-  const model::Plan& plan() const { return backend_->plan(); }
-
- private:
-  Runner(std::unique_ptr<backend::Backend> backend, int64_t longest)
-      : backend_(std::move(backend)), longest_(longest) {
-    pages_.longest = longest;
-  }
-  std::unique_ptr<backend::Backend> backend_;
-  int64_t longest_;
-  kv::PageTable pages_, source_;
-};
 
 // Of the matrix products of the layers.
 double FewestBitsPerWeight(const model::Plan& plan) {
@@ -264,9 +208,9 @@ Result<VerifyReport> Verify(const model::Model& model, ThreadTeam& team, const s
   SLUICE_TRY(const auto file, formats::SafetensorsReader::Open(reference));
   const model::Desc& desc = model.desc;
   SLUICE_TRY(const Reference r, LoadReference(file, desc));
-  SLUICE_TRY(Runner runner,
-             Runner::Create(model, team, options, static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1),
-                            static_cast<int64_t>(r.source.size())));
+  SLUICE_TRY(Runner runner, Runner::Create(model, team, options.isa, options.kv,
+                                           static_cast<int64_t>(r.prompt.size() + r.greedy.size() + 1),
+                                           static_cast<int64_t>(r.source.size())));
   VerifyReport report;
   SetTolerance(model, runner.plan(), r, options.tolerance, &report);
 

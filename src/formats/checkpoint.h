@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "formats/gguf.h"
+#include "formats/model_files.h"
+#include "formats/packed_container.h"
 #include "formats/tensor_index.h"
 
 namespace sluice::formats {
@@ -18,12 +20,14 @@ struct Checkpoint {
   enum class Kind { kGguf, kHuggingFace };
 
   Kind kind = Kind::kGguf;
-  std::string path;               // as the user gave it
-  std::vector<MappedFile> files;  // what Tensor::file counts
-  TensorIndex tensors;
+  std::string path;                  // as the user gave it
+  std::vector<MappedFile> files;     // what Tensor::file counts
+  TensorIndex tensors;               // of a packed file: what it was made from, without bytes
+  PackedTensors packed;              // of a packed file: its weights; else empty
   GgufMetadata gguf;                 // kGguf: the first file's metadata
   nlohmann::json config;             // kHuggingFace: config.json
   nlohmann::json generation_config;  // kHuggingFace: generation_config.json, null if absent
+  ModelFiles side_files;             // kHuggingFace: what stands beside the weights
 
   std::span<const std::byte> Bytes(const Tensor& t) const {
     return files[t.file].bytes().subspan(t.offset, t.size);

@@ -39,6 +39,7 @@ Result<Checkpoint> Single(MappedFile file, GgufFile parsed) {
   checkpoint.gguf = std::move(parsed.metadata);
   SLUICE_CHECK_OK(AddTensors(&checkpoint, std::move(parsed), file));
   checkpoint.files.push_back(std::move(file));
+  if (IsPacked(checkpoint.gguf)) SLUICE_CHECK_OK(OpenPacked(&checkpoint));
   return checkpoint;
 }
 

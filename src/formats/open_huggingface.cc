@@ -151,6 +151,7 @@ Result<Checkpoint> OpenHuggingFace(const std::string& directory) {
   Checkpoint checkpoint;
   checkpoint.kind = Checkpoint::Kind::kHuggingFace;
   checkpoint.path = directory;
+  checkpoint.side_files = ModelFiles::InDirectory(directory);
   SLUICE_TRY(checkpoint.config, ReadObject(Join(directory, "config.json")));
   if (const std::string path = Join(directory, "generation_config.json"); Exists(path)) {
     SLUICE_TRY(checkpoint.generation_config, ReadObject(path));

@@ -37,6 +37,16 @@ void PackF8Scales(const PanelRows& rows, int64_t k, std::byte* out) {
     }
 }
 
+// Copies of a size that the compiler knows.
+void CopyField(const std::byte* from, int size, std::byte* to) {
+  if (size == 4)
+    std::memcpy(to, from, 4);
+  else if (size == 2)
+    std::memcpy(to, from, 2);
+  else if (size == 1)
+    *to = *from;
+}
+
 void PackBlock(const PanelLayout& layout, const std::byte* block, int64_t k, int64_t index, int row,
                std::byte* panel) {
   uint8_t codes[256];
@@ -46,7 +56,7 @@ void PackBlock(const PanelLayout& layout, const std::byte* block, int64_t k, int
     StoreCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row, codes + 32 * g);
   std::byte* to = panel + layout.FieldsAt(index);
   for (const PanelField& f : layout.field) {
-    std::memcpy(to + row * f.size, block + f.offset, f.size);
+    CopyField(block + f.offset, f.size, to + row * f.size);
     to += kPanelRows * f.size;
   }
 }

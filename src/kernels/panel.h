@@ -1,6 +1,7 @@
-// Packed weights. A matrix [outputs, k] is cut into panels of 16 outputs; a panel holds its 16 rows interleaved,
-// so that one 512-bit register carries sixteen outputs times four consecutive k, an activation quad is broadcast,
-// and no sum ever crosses lanes. Panels hold a block type's own bits, rearranged: nothing is lost or rounded.
+// Packed weights. A matrix [outputs, k] is cut into panels of 16 outputs; a panel holds its 16 rows
+// interleaved, so that one 512-bit register carries sixteen outputs times four consecutive k, an activation
+// quad is broadcast, and no sum ever crosses lanes. Panels hold a block type's own bits, rearranged: nothing
+// is lost or rounded.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,10 @@
 namespace sluice::kernels {
 
 inline constexpr int kPanelRows = 16;
+
+// Raised whenever the bytes of a panel of any type change: packed files hold them. The same on every
+// instruction set.
+inline constexpr int kPanelLayout = 1;
 
 struct PanelFormat {
   DType dtype;
@@ -36,7 +41,8 @@ struct PanelRows {
 // Interleaves. `out` has PanelBytes and is 64-byte aligned.
 void PackPanel(DType dtype, const PanelRows& rows, int64_t k, std::byte* out);
 
-// One row of a panel, decoded to float exactly as the block type's definition says. For embeddings, tests, export.
+// One row of a panel, decoded to float exactly as the block type's definition says. For embeddings, tests,
+// export.
 void DecodePanelRow(DType dtype, const std::byte* panel, int64_t k, int row, float* out);
 
 }  // namespace sluice::kernels

@@ -68,19 +68,51 @@ void LoadCodes(const std::byte* vectors, int bits, int row, uint8_t* codes) {
   std::memcpy(codes, quads, 32);
 }
 
-void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes) {
+namespace {
+
+// One plane of kWidth bits, which start at bit kLow of a code; the planes after it follow. Eight quads fill
+// kWidth words, one in each vector.
+template <int kBits, int kWidth, int kLow>
+void StorePlanes(std::byte* at, const uint32_t* quads) {
+  if constexpr (kWidth > 0 && (kBits & kWidth) == 0) {
+    StorePlanes<kBits, kWidth / 2, kLow>(at, quads);
+  } else if constexpr (kWidth > 0) {
+    constexpr uint32_t kMask = ((1u << kWidth) - 1) * 0x01010101u;
+    constexpr int kQuads = 8 / kWidth;
+    for (int v = 0; v < kWidth; ++v) {
+      uint32_t word = 0;
+      for (int q = 0; q < kQuads; ++q) word |= (quads[v * kQuads + q] >> kLow & kMask) << q * kWidth;
+      std::memcpy(at + v * 64, &word, 4);
+    }
+    StorePlanes<kBits, kWidth / 2, kLow + kWidth>(at + kWidth * 64, quads);
+  }
+}
+
+template <int kBits>
+void Store(std::byte* at, const uint8_t* codes) {
   uint32_t quads[8];
   std::memcpy(quads, codes, 32);
-  ForEachPlane(bits, [&](int plane, int width, int low) {
-    const uint32_t mask = ((1u << width) - 1) * 0x01010101u;
-    for (int q = 0; q < 8; ++q) {
-      std::byte* at = vectors + plane + q * width / 8 * 64 + row * 4;
-      uint32_t word;
-      std::memcpy(&word, at, 4);
-      word |= (quads[q] >> low & mask) << q * width % 8;
-      std::memcpy(at, &word, 4);
-    }
-  });
+  StorePlanes<kBits, 8, 0>(at, quads);
+}
+
+}  // namespace
+
+void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes) {
+  std::byte* at = vectors + row * 4;
+  switch (bits) {
+    case 2:
+      return Store<2>(at, codes);
+    case 3:
+      return Store<3>(at, codes);
+    case 4:
+      return Store<4>(at, codes);
+    case 5:
+      return Store<5>(at, codes);
+    case 6:
+      return Store<6>(at, codes);
+    case 8:
+      return Store<8>(at, codes);
+  }
 }
 
 }  // namespace sluice::kernels

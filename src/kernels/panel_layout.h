@@ -53,7 +53,7 @@ struct PanelLayout {
 // nullptr: not a quantised type with a panel form.
 const PanelLayout* FindPanelLayout(DType dtype);
 
-// The unsigned codes of row `row` in the vectors of 32 consecutive k. Storing needs zeroed vectors.
+// The unsigned codes of row `row` in the vectors of 32 consecutive k.
 void LoadCodes(const std::byte* vectors, int bits, int row, uint8_t* codes);
 void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes);
 

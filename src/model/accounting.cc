@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/packed.h"
 #include "model/weight_needs.h"
 
 namespace sluice::model {
@@ -142,6 +143,7 @@ double AttentionFlops(const Desc& desc, int64_t context) {
 }
 
 int64_t ViewBytes(const WeightView& view) {
+  if (view.panel_stride > 0) return PanelsOf(view.rows) * kernels::PanelBytes(view.dtype, view.cols);
   constexpr int64_t kBlock = 128;
   const int64_t scales = view.block_scale ? (view.rows + kBlock - 1) / kBlock * view.scale_stride : 0;
   return (view.transposed ? view.cols : view.rows) * view.row_stride +

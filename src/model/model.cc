@@ -273,6 +273,10 @@ Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, 
   SLUICE_TRY(Described described, Describe(checkpoint));
   SLUICE_TRY(WeightMap weights, ResolveWeights(checkpoint, described));
   auto model = std::make_unique<Model>();
+  if (!checkpoint.packed.empty()) {
+    model->files = checkpoint.files;
+    model->read_ahead = std::make_unique<ReadAhead>(model->files);
+  }
   model->desc = described.desc;
   model->exact = options.exact;
   Builder builder(model->desc, weights, options);
@@ -280,6 +284,12 @@ Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, 
   SLUICE_CHECK_OK(CheckRouters(*model, weights));
   SLUICE_TRY(model->arena, builder.packer().Pack(team, options.progress));
   if (model->desc.tied) model->head = model->embed;
+  if (options.names) {
+    const auto names = weights.Names();
+    for (const Packer::Origin& origin : builder.packer().origins())
+      model->names[origin.matrix] = names.at(origin.view);
+    if (model->desc.tied) model->names[&model->head] = {"head", -1, -1};
+  }
   return model;
 }
 

@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/read_ahead.h"
 #include "formats/checkpoint.h"
 #include "model/desc.h"
 #include "model/packed.h"
@@ -84,9 +86,11 @@ struct StackWeights {
 struct ModelOptions {
   bool exact = false;  // every weight decoded to F32, activations never quantised
   ProgressFn progress;
+  bool names = false;  // fill Model::names
 };
 
-// Immutable after loading; may be shared by threads. Keeps no reference to the checkpoint.
+// Immutable after loading; may be shared by threads. Keeps no reference to the checkpoint, but where weights
+// are used in place its files mapped.
 struct Model {
   Desc desc;
   bool exact = false;
@@ -95,8 +99,16 @@ struct Model {
   StackWeights decoder, encoder;
   const float* rope_factors = nullptr;  // [dims/2], null: none
   Arena arena;
+  std::vector<MappedFile> files;  // of a packed model
+  std::unique_ptr<ReadAhead> read_ahead;
+  // If asked for: which weight a matrix is. Several matrices may be cut from one weight.
+  std::unordered_map<const PackedMatrix*, WeightName> names;
 
-  int64_t weight_bytes() const { return arena.size(); }
+  int64_t weight_bytes() const {
+    int64_t bytes = arena.size();
+    for (const MappedFile& file : files) bytes += static_cast<int64_t>(file.bytes().size());
+    return bytes;
+  }
 };
 
 Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, ThreadTeam& team,

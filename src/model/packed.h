@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "kernels/panel.h"
+#include "model/panel_run.h"
 #include "model/weight_map.h"
 
 namespace sluice::model {
@@ -22,7 +22,7 @@ struct PackedMatrix {
   const std::byte* data = nullptr;
   int64_t panel_stride = 0;  // bytes from panel to panel; more than a panel where gate and up are interleaved
 
-  int64_t panels() const { return (rows + kernels::kPanelRows - 1) / kernels::kPanelRows; }
+  int64_t panels() const { return PanelsOf(rows); }
   const std::byte* Panel(int64_t p) const { return data + p * panel_stride; }
   int64_t bytes() const {
     return panels() * kernels::PanelBytes(dtype, cols);
@@ -30,25 +30,18 @@ struct PackedMatrix {
   explicit operator bool() const { return rows > 0; }
 };
 
-// Part of a view: the rows [first_row, first_row + n), as they are or transposed.
-struct MatrixSource {
-  const WeightView* view = nullptr;
-  int64_t first_row = 0;
-  int64_t rows = 0, cols = 0;  // of the matrix wanted: transposed, element (r, c) is view(first_row + c, r)
-  bool transpose = false;
-
-  static MatrixSource Whole(const WeightView& view) { return {&view, 0, view.rows, view.cols, false}; }
-};
-
 enum class Precision : uint8_t {
   kNative,  // the file's own type where it has a panel form, else F32
   kF32,     // decoded to F32
 };
 
+inline constexpr int64_t kExpertAlignment = 4096;
+
 using ProgressFn = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 
-// Collects the matrices of a model, then packs all of them into one arena with every thread. The destinations
-// must stay where they are until Pack returns.
+// Collects the matrices of a model, then packs all of them into one arena with every thread. Those that stand
+// in the file as panels already are used where they are. The destinations must stay where they are until Pack
+// returns.
 class Packer {
  public:
   void Matrix(const MatrixSource& source, Precision precision, PackedMatrix* out);
@@ -61,11 +54,18 @@ class Packer {
 
   Result<Arena> Pack(ThreadTeam& team, const ProgressFn& progress);
 
+  // Every matrix and the view that it comes from.
+  struct Origin {
+    const WeightView* view;
+    const PackedMatrix* matrix;
+  };
+  const std::vector<Origin>& origins() const { return origins_; }
+
  private:
-  struct MatrixJob {
-    MatrixSource source;
-    PackedMatrix* out;
-    int64_t at;  // offset in the arena of panel 0
+  struct RunJob {
+    PanelRun run;
+    std::vector<PackedMatrix*> out;  // of each part
+    int64_t at;                      // offset in the arena of panel 0
   };
   struct VectorJob {
     const WeightView* view;
@@ -73,16 +73,18 @@ class Packer {
     int64_t at;
     float add;
   };
-  struct Slice {  // a unit of parallel work: some panels of a matrix
-    const MatrixJob* job;
+  struct Slice {  // a unit of parallel work: some panels of a run
+    const RunJob* job;
     int64_t first_panel, panels;
   };
-  void Shape(const MatrixSource& source, Precision precision, PackedMatrix* out) const;
+  void Run(PanelRun run, std::vector<PackedMatrix*> out, int64_t alignment);
   int64_t Place(int64_t bytes, int64_t alignment);
   std::vector<Slice> Slices() const;
+  void FillVectors(std::byte* arena) const;
 
-  std::vector<MatrixJob> matrices_;
+  std::vector<RunJob> runs_;
   std::vector<VectorJob> vectors_;
+  std::vector<Origin> origins_;
   int64_t size_ = 0;
 };
 

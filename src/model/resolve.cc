@@ -8,6 +8,7 @@
 #include "formats/file_error.h"
 #include "model/family.h"
 #include "model/name_pattern.h"
+#include "model/resolve_packed.h"
 #include "model/scale_grid.h"
 #include "model/weight_needs.h"
 
@@ -426,6 +427,7 @@ class Resolver {
 }  // namespace
 
 Result<WeightMap> ResolveWeights(const formats::Checkpoint& checkpoint, const Described& described) {
+  if (!checkpoint.packed.empty()) return ResolvePacked(checkpoint, described.desc);
   return Resolver(checkpoint, described).Run();
 }
 

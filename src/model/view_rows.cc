@@ -1,6 +1,7 @@
 #include "model/view_rows.h"
 
 #include "kernels/blocks.h"
+#include "kernels/panel.h"
 
 namespace sluice::model {
 namespace {
@@ -33,6 +34,11 @@ const std::byte* StoredRow(const WeightView& view, int64_t r, std::vector<std::b
 }
 
 void DecodeStoredRow(const WeightView& view, int64_t r, float* out) {
+  if (view.panel_stride > 0) {
+    kernels::DecodePanelRow(view.dtype, view.data + r / kernels::kPanelRows * view.panel_stride, view.cols,
+                            static_cast<int>(r % kernels::kPanelRows), out);
+    return;
+  }
   std::vector<std::byte> scratch;
   kernels::DecodeRow(view.dtype, StoredRow(view, r, scratch), StoredCols(view), out);
   if (view.block_scale == nullptr) return;

@@ -43,6 +43,15 @@ void WeightMap::Add(std::string canonical, int layer, int expert, WeightView vie
   layers[l][e] = std::move(view);
 }
 
+std::unordered_map<const WeightView*, WeightName> WeightMap::Names() const {
+  std::unordered_map<const WeightView*, WeightName> names;
+  for (const auto& [canonical, layers] : views_)
+    for (size_t l = 0; l < layers.size(); ++l)
+      for (size_t e = 0; e < layers[l].size(); ++e)
+        names[&layers[l][e]] = {canonical, static_cast<int>(l) - 1, static_cast<int>(e) - 1};
+  return names;
+}
+
 std::byte* WeightMap::Own(std::vector<std::byte> bytes) {
   owned_.push_back(std::move(bytes));
   return owned_.back().data();

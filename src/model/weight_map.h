@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/dtype.h"
@@ -50,6 +51,13 @@ struct WeightView {
   // scale_stride + c / 128].
   const float* block_scale = nullptr;
   int64_t scale_stride = 0;
+  // A packed file: panels of 16 rows (kernels/panel.h) so many bytes apart, `data` being the first; 0: rows.
+  int64_t panel_stride = 0;
+  bool in_panel_file = false;  // the bytes may be used where they are for as long as the file is mapped
+  bool published_mxfp4 = false;  // of a packed file: its source had codes and scales apart
+
+  // MXFP4 as a checkpoint was published with, rather than made from other weights.
+  bool IsPublishedMxfp4() const { return split_scale != nullptr || published_mxfp4; }
 
   const std::byte* Row(int64_t r) const {
     if (group_rows == 0) return data + r * row_stride;
@@ -61,6 +69,12 @@ struct WeightView {
 const char* CanonicalPart(const Branch& branch);
 inline constexpr char kEncoderPrefix[] = "enc.";
 
+// Which weight a view is: its canonical name, and layer and expert or -1.
+struct WeightName {
+  std::string canonical;
+  int layer = -1, expert = -1;
+};
+
 class WeightMap {
  public:
   static constexpr int kNone = -1;
@@ -71,6 +85,8 @@ class WeightMap {
   Result<const WeightView*> Get(std::string_view canonical, int layer = kNone, int expert = kNone) const;
 
   void Add(std::string canonical, int layer, int expert, WeightView view);
+  // The name of each view that Find gives.
+  std::unordered_map<const WeightView*, WeightName> Names() const;
   // Tensors that the file holds and the model knowingly leaves unused (MTP layers, vision towers), for
   // `describe`.
   const std::vector<std::string>& skipped() const { return skipped_; }

@@ -39,7 +39,7 @@ class Collector {
   void AddShared(const Stack& stack) {
     NormOf("final_norm", stack.final_norm, dim_);
     if (const Gqa* gqa = FindRelativelyBiased(stack))
-      Matrix("relative_bias", std::get<RelativeBias>(gqa->position).buckets, gqa->heads);
+      Matrix("relative_bias", std::get<RelativeBias>(gqa->position).buckets, gqa->heads).floats = true;
   }
   void AddLayers(const Stack& stack, bool layer_scale) {
     layer_ = -1;
@@ -153,7 +153,7 @@ class Collector {
     const int64_t heads = d.value_heads / d.key_heads;
     add("attn.beta", d.value_heads, 2 * heads, 0);
     add("attn.decay", d.value_heads, 2 * heads, heads);
-    Matrix("attn.conv", d.taps, d.channels());
+    Matrix("attn.conv", d.taps, d.channels()).floats = true;
     Vector("attn.rate", d.value_heads);
     Vector("attn.rate_bias", d.value_heads);
     Vector("attn.out_norm", d.value_dim);

@@ -17,6 +17,7 @@ struct WeightNeed {
   int64_t heads = 0;     // > 0: a file holds it as [heads, rows / heads, cols]
   int64_t rows = 1, cols = 0;
   bool vector = false;     // norms and biases: [cols]
+  bool floats = false;     // a table that is read as it is, by no matrix product
   int64_t fused_rows = 0;  // of q, k and v together, where this is one of them
   int64_t first_fused_row = 0;
   // Where a file may hold several weights group by group: how many groups, the rows of one of them over all

@@ -156,6 +156,9 @@ template <typename OutFn>
 void MatmulPanels(const Context& c, Worker& worker, std::span<const model::PackedMatrix* const> matrices,
                   int64_t first, int64_t last, int64_t n, OutFn out) {
   constexpr int64_t kTokenBlock = 64;  // activations that stay in the cache while panels pass
+  if (c.batch->observer != nullptr && first == 0)
+    for (const model::PackedMatrix* m : matrices)
+      c.batch->observer->Read(*m, std::span(worker.x).first(static_cast<size_t>(n)));
   worker.y.resize(static_cast<size_t>(kTokenBlock));
   alignas(64) float part[kTokenBlock * kPanelRows];
   for (int64_t t0 = 0; t0 < n; t0 += kTokenBlock) {

@@ -87,6 +87,7 @@ void EncodeRow(DType dtype, const float* in, int64_t n, std::byte* out, const fl
     case DType::kQ8_0:
       return EncodeByRule<blocks::Q8_0>(in, n, elements, out);
     case DType::kMXFP4:
+      if (importance) return EncodeBySearch<blocks::MXFP4>(in, n, elements, out, importance);
       return EncodeByRule<blocks::MXFP4>(in, n, elements, out);
     case DType::kTQ1_0:
       return EncodeByRule<blocks::TQ1_0>(in, n, elements, out);

@@ -27,6 +27,15 @@ int NearestE2M1(float x, float scale) {
   return best;
 }
 
+float WeightedError(const float* x, const float* weights, float scale) {
+  float sum = 0.0f;
+  for (int j = 0; j < 32; ++j) {
+    const float error = scale * static_cast<float>(kLevelsE2M1[NearestE2M1(x[j], scale)]) - x[j];
+    sum += weights[j] * error * error;
+  }
+  return sum;
+}
+
 // Ternary digits 0, 1, 2 of a super-block, and its scale.
 float TernaryDigits(const float* x, uint8_t* digit) {
   const float d = LargestMagnitude(x, kSuper);
@@ -47,11 +56,21 @@ uint8_t PackDigits(const uint8_t* digit, int count, int stride) {
 
 }  // namespace
 
-void Encode(const float* x, const float*, MXFP4& b) {
+void Encode(const float* x, const float* weights, MXFP4& b) {
   // The largest level is 6 = 1.5 * 2^2, so the scale is two powers below the largest value's.
   const float largest = LargestMagnitude(x, 32);
   const int exponent = largest > 0.0f && std::isfinite(largest) ? std::ilogb(largest) - 2 + 127 : 0;
-  b.e = static_cast<uint8_t>(std::clamp(exponent, 0, 254));
+  const int usual = std::clamp(exponent, 0, 254);
+  b.e = static_cast<uint8_t>(usual);
+  if (weights) {  // the neighbours cut the largest value off, or leave it room
+    float least = INFINITY;
+    for (const int e : {usual, std::max(usual - 1, 0), std::min(usual + 1, 254)}) {
+      const float error = WeightedError(x, weights, MxHalfScale(static_cast<uint8_t>(e)));
+      if (error >= least) continue;
+      least = error;
+      b.e = static_cast<uint8_t>(e);
+    }
+  }
   const float scale = MxHalfScale(b.e);
   for (int j = 0; j < 16; ++j)
     b.q[j] = static_cast<uint8_t>(NearestE2M1(x[j], scale) | NearestE2M1(x[j + 16], scale) << 4);

@@ -11,6 +11,7 @@ void Encode(const float* x, const float* weights, Q4_1& b);
 void Encode(const float* x, const float* weights, Q5_0& b);
 void Encode(const float* x, const float* weights, Q5_1& b);
 void Encode(const float* x, const float* weights, Q8_0& b);
+// With weights the better of three neighbouring scales.
 void Encode(const float* x, const float* weights, MXFP4& b);
 void Encode(const float* x, const float* weights, TQ1_0& b);
 void Encode(const float* x, const float* weights, TQ2_0& b);
