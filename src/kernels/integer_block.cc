@@ -15,40 +15,72 @@ const Block& View(const std::byte* block) {
   return *reinterpret_cast<const Block*>(block);
 }
 
-// Low nibbles are the first `count` elements, high nibbles the next.
-void SplitNibbles(const uint8_t* q, int count, uint8_t* codes) {
-  for (int j = 0; j < count; ++j) {
-    codes[j] = q[j] & 15;
-    codes[j + count] = q[j] >> 4;
+// Sixteen bytes in a register, on any CPU: the compiler alone would take them one by one.
+using Bytes = uint8_t __attribute__((vector_size(16)));
+
+Bytes LoadBytes(const uint8_t* p) {
+  Bytes v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+void StoreBytes(Bytes v, uint8_t* p) { std::memcpy(p, &v, sizeof v); }
+
+// Low nibbles of kCount bytes are the first elements, high nibbles the next as many.
+template <int kCount>
+void SplitNibbles(const uint8_t* q, uint8_t* codes) {
+  for (int i = 0; i < kCount; i += 16) {
+    const Bytes v = LoadBytes(q + i);
+    StoreBytes(v & 15, codes + i);
+    StoreBytes(v >> 4, codes + kCount + i);
   }
 }
 
-// Bit j of `bits` is worth `weight` in element j of 32.
-void AddBits(uint32_t bits, int weight, uint8_t* codes) {
-  for (int j = 0; j < 32; ++j) codes[j] = static_cast<uint8_t>(codes[j] + (bits >> j & 1) * weight);
+// Bit j of `bits` is worth 16 in element j of 32.
+void AddFifthBits(uint32_t bits, uint8_t* codes) {
+  constexpr uint64_t kOnes = 0x0101010101010101u, kOwnBit = 0x8040201008040201u;
+  for (int j = 0; j < 32; j += 8) {
+    const uint64_t own = (bits >> j & 255) * kOnes & kOwnBit;  // byte i is not 0 if bit j + i is 1
+    const uint64_t set = (own + 0x7f * kOnes) >> 7 & kOnes;
+    uint64_t eight;
+    std::memcpy(&eight, codes + j, 8);
+    eight |= set << 4;
+    std::memcpy(codes + j, &eight, 8);
+  }
 }
 
 // Q2_K, Q3_K and TQ2_0: 32 bytes hold the two-bit codes of 128 elements.
 void SplitPairs(const uint8_t* q, uint8_t* codes) {
-  for (int g = 0; g < 8; ++g)
-    for (int l = 0; l < 32; ++l) codes[32 * g + l] = q[g / 4 * 32 + l] >> g % 4 * 2 & 3;
+  for (int i = 0; i < 64; i += 16) {
+    const Bytes v = LoadBytes(q + i);
+    uint8_t* to = codes + i / 32 * 128 + i % 32;
+    StoreBytes(v & 3, to);
+    StoreBytes(v >> 2 & 3, to + 32);
+    StoreBytes(v >> 4 & 3, to + 64);
+    StoreBytes(v >> 6, to + 96);
+  }
 }
 
-// Q3_K and Q5_K: bit g of high[l] belongs to element 32 g + l.
-void AddColumns(const uint8_t* high, int weight, uint8_t* codes) {
-  for (int g = 0; g < 8; ++g)
-    for (int l = 0; l < 32; ++l)
-      codes[32 * g + l] = static_cast<uint8_t>(codes[32 * g + l] + (high[l] >> g & 1) * weight);
+// Q3_K and Q5_K: bit g of high[l] belongs to element 32 g + l, there worth 1 << kShift.
+template <int kShift>
+void AddColumns(const uint8_t* high, uint8_t* codes) {
+  for (int i = 0; i < 32; i += 16) {
+    Bytes bits = LoadBytes(high + i);
+    for (int g = 0; g < 8; ++g, bits >>= 1)
+      StoreBytes(LoadBytes(codes + 32 * g + i) | (bits & 1) << kShift, codes + 32 * g + i);
+  }
 }
 
 void ReadQ6(const Q6_K& b, uint8_t* codes) {
-  for (int g = 0; g < 8; ++g) {
-    const int half = g / 4, part = g % 4;
-    for (int l = 0; l < 32; ++l) {
-      const int low = b.low[half * 64 + part % 2 * 32 + l] >> part / 2 * 4 & 15;
-      const int high = b.high[half * 32 + l] >> part * 2 & 3;
-      codes[32 * g + l] = static_cast<uint8_t>(low | high << 4);
-    }
+  for (int i = 0; i < 64; i += 16) {  // of each half's 32 columns
+    const int half = i / 32, column = i % 32;
+    const Bytes low = LoadBytes(b.low + half * 64 + column);
+    const Bytes next = LoadBytes(b.low + half * 64 + 32 + column);
+    const Bytes high = LoadBytes(b.high + half * 32 + column);
+    uint8_t* to = codes + half * 128 + column;
+    StoreBytes((low & 15) | (high & 3) << 4, to);
+    StoreBytes((next & 15) | (high >> 2 & 3) << 4, to + 32);
+    StoreBytes(low >> 4 | (high >> 4 & 3) << 4, to + 64);
+    StoreBytes(next >> 4 | high >> 6 << 4, to + 96);
   }
 }
 
@@ -177,39 +209,39 @@ void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int
 void ReadPackedCodes(DType dtype, const std::byte* block, uint8_t* codes) {
   switch (dtype) {
     case DType::kQ8_0:  // signed bytes; stored plus 128
-      for (int i = 0; i < 32; ++i) codes[i] = View<Q8_0>(block).q[i] ^ 0x80;
+      for (int i = 0; i < 32; i += 16) StoreBytes(LoadBytes(View<Q8_0>(block).q + i) ^ 0x80, codes + i);
       return;
     case DType::kQ4_0:
-      return SplitNibbles(View<Q4_0>(block).q, 16, codes);
+      return SplitNibbles<16>(View<Q4_0>(block).q, codes);
     case DType::kQ4_1:
-      return SplitNibbles(View<Q4_1>(block).q, 16, codes);
+      return SplitNibbles<16>(View<Q4_1>(block).q, codes);
     case DType::kIQ4_NL:
-      return SplitNibbles(View<IQ4_NL>(block).q, 16, codes);
+      return SplitNibbles<16>(View<IQ4_NL>(block).q, codes);
     case DType::kMXFP4:
-      return SplitNibbles(View<MXFP4>(block).q, 16, codes);
+      return SplitNibbles<16>(View<MXFP4>(block).q, codes);
     case DType::kQ5_0:
-      SplitNibbles(View<Q5_0>(block).q, 16, codes);
-      return AddBits(View<Q5_0>(block).high.value(), 16, codes);
+      SplitNibbles<16>(View<Q5_0>(block).q, codes);
+      return AddFifthBits(View<Q5_0>(block).high.value(), codes);
     case DType::kQ5_1:
-      SplitNibbles(View<Q5_1>(block).q, 16, codes);
-      return AddBits(View<Q5_1>(block).high.value(), 16, codes);
+      SplitNibbles<16>(View<Q5_1>(block).q, codes);
+      return AddFifthBits(View<Q5_1>(block).high.value(), codes);
     case DType::kQ2_K:
       return SplitPairs(View<Q2_K>(block).q, codes);
     case DType::kTQ2_0:
       return SplitPairs(View<TQ2_0>(block).q, codes);
     case DType::kQ3_K:
       SplitPairs(View<Q3_K>(block).q, codes);
-      return AddColumns(View<Q3_K>(block).high, 4, codes);
+      return AddColumns<2>(View<Q3_K>(block).high, codes);
     case DType::kQ4_K:
-      for (int c = 0; c < 4; ++c) SplitNibbles(View<Q4_K>(block).q + 32 * c, 32, codes + 64 * c);
+      for (int c = 0; c < 4; ++c) SplitNibbles<32>(View<Q4_K>(block).q + 32 * c, codes + 64 * c);
       return;
     case DType::kQ5_K:
-      for (int c = 0; c < 4; ++c) SplitNibbles(View<Q5_K>(block).q + 32 * c, 32, codes + 64 * c);
-      return AddColumns(View<Q5_K>(block).high, 16, codes);
+      for (int c = 0; c < 4; ++c) SplitNibbles<32>(View<Q5_K>(block).q + 32 * c, codes + 64 * c);
+      return AddColumns<4>(View<Q5_K>(block).high, codes);
     case DType::kQ6_K:
       return ReadQ6(View<Q6_K>(block), codes);
     case DType::kIQ4_XS:
-      for (int c = 0; c < 8; ++c) SplitNibbles(View<IQ4_XS>(block).q + 16 * c, 16, codes + 32 * c);
+      for (int c = 0; c < 8; ++c) SplitNibbles<16>(View<IQ4_XS>(block).q + 16 * c, codes + 32 * c);
       return;
     default:
       return;

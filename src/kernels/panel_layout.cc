@@ -79,8 +79,10 @@ void StorePlanes(std::byte* at, const uint32_t* quads) {
   } else if constexpr (kWidth > 0) {
     constexpr uint32_t kMask = ((1u << kWidth) - 1) * 0x01010101u;
     constexpr int kQuads = 8 / kWidth;
+#pragma GCC unroll 8
     for (int v = 0; v < kWidth; ++v) {
       uint32_t word = 0;
+#pragma GCC unroll 8
       for (int q = 0; q < kQuads; ++q) word |= (quads[v * kQuads + q] >> kLow & kMask) << q * kWidth;
       std::memcpy(at + v * 64, &word, 4);
     }
