@@ -13,8 +13,8 @@ DType TargetType(const MatrixSource& source, Precision precision) {
   return precision == Precision::kF32 ? DType::kF32 : NativeType(source);
 }
 
-// MXFP4 of a published checkpoint was made for activations of 16 bits; blocks of a GGUF take the 8 bits of their
-// kind.
+// MXFP4 of a published checkpoint was made for activations of 16 bits; blocks of a GGUF take the 8 bits of
+// their kind.
 kernels::ActType ActivationsOf(const PanelPart& part) {
   const WeightView& view = *part.source.view;
   const bool published = part.dtype == DType::kMXFP4 && view.IsPublishedMxfp4();
