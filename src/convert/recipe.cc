@@ -39,7 +39,8 @@ constexpr Named kRecipes[] = {
 };
 // Matrices so small that their bits cost nothing, and whose rounding decides about much: who works, what a
 // state forgets.
-constexpr std::string_view kExactNames[] = {"moe.router", "moe.shared_gate", "attn.beta", "attn.decay"};
+constexpr std::string_view kExactNames[] = {"moe.router", "moe.shared_gate", "attn.beta", "attn.decay",
+                                            "attn.index_weights"};
 constexpr std::string_view kKeep = "keep";
 
 const Named* FindNamed(std::string_view name) {
