@@ -132,7 +132,8 @@ std::string_view Name(WeightClass c) { return kClassNames[static_cast<size_t>(c)
 
 WeightClass ClassOf(const model::WeightNeed& need) {
   std::string_view name = need.canonical;
-  if (name.starts_with(model::kEncoderPrefix)) name.remove_prefix(std::string_view(model::kEncoderPrefix).size());
+  if (name.starts_with(model::kEncoderPrefix))
+    name.remove_prefix(std::string_view(model::kEncoderPrefix).size());
   if (need.vector || need.floats || std::ranges::find(kExactNames, name) != std::end(kExactNames))
     return WeightClass::kExact;
   if (name == "embed") return WeightClass::kEmbedding;

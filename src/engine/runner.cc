@@ -16,9 +16,8 @@ Runner::Runner(std::unique_ptr<backend::Backend> backend, int64_t longest)
 Result<Runner> Runner::Create(const model::Model& model, ThreadTeam& team, kernels::Isa isa,
                               std::optional<kernels::KvType> kv, int64_t longest, int64_t source) {
   const int64_t context = RoundUp(longest, kernels::kPageTokens) + RoundUp(source, kernels::kPageTokens);
-  SLUICE_TRY(auto backend,
-             backend::CreateCpuBackend(model, team,
-                                       {isa, static_cast<int>(std::max(longest, source)), context, kv}));
+  SLUICE_TRY(auto backend, backend::CreateCpuBackend(
+                               model, team, {isa, static_cast<int>(std::max(longest, source)), context, kv}));
   return Runner(std::move(backend), longest);
 }
 
@@ -28,8 +27,7 @@ Status Runner::Encode(std::span<const int32_t> ids, backend::RouterTrace* trace)
   std::vector<backend::BatchToken> tokens;
   for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], static_cast<int32_t>(i), 0, false});
   const kv::PageTable* tables[] = {&source_};
-  SLUICE_CHECK_OK(
-      backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .encode = true}));
+  SLUICE_CHECK_OK(backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .encode = true}));
   source_.length = source_.longest;
   return {};
 }
