@@ -44,6 +44,6 @@ expect_text out "90 of 90 choices"
 
 # A text longer than the context is refused with the numbers.
 for _ in $(seq 600); do printf 'a b '; done >long
-expect_fed 64 long "$sluice" run model --max-tokens 4 --threads 1
+expect_fed 2 long "$sluice" run model --max-tokens 4 --threads 1
 expect_text err "the context holds 512"
 finish
