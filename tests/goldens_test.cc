@@ -1,4 +1,5 @@
-// Every golden model agrees with its reference on every tier that this machine has, as it is stored and exactly.
+// Every golden model agrees with its reference on every tier that this machine has, as it is stored and
+// exactly.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -48,19 +49,22 @@ TEST_P(Goldens, Agree) {
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   const auto model = model::LoadModel(*checkpoint, team, {.exact = c.exact, .progress = {}});
   ASSERT_TRUE(model) << model.error().message;
-  const auto report = engine::Verify(**model, team, kGoldens / c.folder / "golden.safetensors", {.isa = c.isa});
+  const auto report =
+      engine::Verify(**model, team, kGoldens / c.folder / "golden.safetensors", {.isa = c.isa});
   ASSERT_TRUE(report) << report.error().message;
   RecordProperty("largest_logit_error", std::to_string(report->logits.error));
   EXPECT_LE(report->logits.error, report->tolerance)
-      << report->tolerance_basis << "; at position " << report->logits.position << ", token " << report->logits.token;
-  EXPECT_EQ(report->router_differences, 0)
-      << "first at layer " << report->first_difference_layer << ", position " << report->first_difference_position;
+      << report->tolerance_basis << "; at position " << report->logits.position << ", token "
+      << report->logits.token;
+  EXPECT_EQ(report->router_differences, 0) << "first at layer " << report->first_difference_layer
+                                           << ", position " << report->first_difference_position;
   EXPECT_EQ(report->greedy_equal, report->greedy_tokens);
   EXPECT_EQ(report->decode_equal, report->decode_positions);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Goldens, ::testing::ValuesIn(Cases()), [](const auto& info) {
-  std::string name = info.param.folder + "_" + std::string(kernels::Name(info.param.isa)) + (info.param.exact ? "_exact" : "");
+  std::string name = info.param.folder + "_" + std::string(kernels::Name(info.param.isa)) +
+                     (info.param.exact ? "_exact" : "");
   std::ranges::replace(name, '-', '_');
   return name;
 });

@@ -60,7 +60,7 @@ struct Batch {
   std::span<const BatchToken> tokens;               // those of one sequence in order of position
   std::span<const kv::PageTable* const> sequences;  // grown to hold every position
   RouterTrace* trace = nullptr;                     // filled if not null; layers that do not run stay empty
-  StepTimes* times = nullptr;                        // added to if not null
+  StepTimes* times = nullptr;                       // added to if not null
   // Of an encoder-decoder model: the pages of each sequence's source, encoded before.
   std::span<const kv::PageTable* const> sources = {};
   // The encoder reads whole sources: `sequences` are their pages, `longest` each one's length. No logits.
@@ -86,7 +86,7 @@ struct CpuOptions {
   int max_tokens = 512;
   int64_t context = 4096;             // positions that the KV pool holds, over all sequences
   std::optional<kernels::KvType> kv;  // how keys and values are kept; none: F32 for F32 weights, else F16
-  int64_t states = 1;  // sequences at once, where the model keeps states
+  int64_t states = 1;                 // sequences at once, where the model keeps states
 };
 
 // `model` and `team` must outlive the backend; one Forward at a time.

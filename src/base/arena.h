@@ -1,4 +1,5 @@
-// Large memory that lives as long as a model: mapped, zeroed, aligned to pages, in huge pages where the system agrees.
+// Large memory that lives as long as a model: mapped, zeroed, aligned to pages, in huge pages where the
+// system agrees.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,8 @@ namespace sluice {
 
 class Arena {
  public:
-  // Reserves address space; memory is taken as it is touched. kOs with the numbers if all arenas together would not
-  // fit the machine, or if the system refuses.
+  // Reserves address space; memory is taken as it is touched. kOs with the numbers if all arenas together
+  // would not fit the machine, or if the system refuses.
   static Result<Arena> Reserve(int64_t bytes);
   Arena() = default;
   Arena(Arena&& other) noexcept;

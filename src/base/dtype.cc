@@ -79,7 +79,8 @@ std::optional<DType> FindType(Predicate matches) {
 const DTypeInfo& Info(DType type) { return kTypes[static_cast<size_t>(type)]; }
 
 std::optional<DType> DTypeFromGgmlId(uint32_t id) {
-  return FindType([&](const DTypeInfo& t) { return t.ggml_id >= 0 && static_cast<uint32_t>(t.ggml_id) == id; });
+  return FindType(
+      [&](const DTypeInfo& t) { return t.ggml_id >= 0 && static_cast<uint32_t>(t.ggml_id) == id; });
 }
 
 std::optional<DType> DTypeFromSafetensors(std::string_view name) {

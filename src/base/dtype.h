@@ -7,6 +7,7 @@
 
 namespace sluice {
 
+// clang-format off
 enum class DType : uint8_t {
   kF64, kF32, kF16, kBF16, kF8E4M3, kF8E5M2, kE8M0,
   kI64, kI32, kI16, kI8, kU64, kU32, kU16, kU8, kBool,
@@ -15,13 +16,14 @@ enum class DType : uint8_t {
   kIQ2_XXS, kIQ2_XS, kIQ2_S, kIQ3_XXS, kIQ3_S, kIQ1_S, kIQ1_M, kIQ4_NL, kIQ4_XS,
   kTQ1_0, kTQ2_0, kMXFP4, kNVFP4, kQ1_0, kQ2_0,
 };
+// clang-format on
 
 struct DTypeInfo {
   DType type;
-  std::string_view name;       // "Q4_K", "BF16"
-  int block_size;              // elements per block (1 for plain numbers)
-  int block_bytes;             // bytes per block
-  int ggml_id;                 // the id in a GGUF file, -1 if GGUF has none
+  std::string_view name;              // "Q4_K", "BF16"
+  int block_size;                     // elements per block (1 for plain numbers)
+  int block_bytes;                    // bytes per block
+  int ggml_id;                        // the id in a GGUF file, -1 if GGUF has none
   std::string_view safetensors_name;  // "BF16", empty if safetensors has none
 };
 

@@ -34,16 +34,19 @@ std::vector<std::string_view> NearestNames(std::string_view wanted, std::span<co
   std::vector<std::pair<size_t, std::string_view>> close;
   for (const std::string_view name : known) {
     const size_t distance = EditDistance(wanted, name.substr(0, 2 * kLongestName));
-    if (distance <= std::max<size_t>(1, std::max(wanted.size(), name.size()) / 3)) close.emplace_back(distance, name);
+    if (distance <= std::max<size_t>(1, std::max(wanted.size(), name.size()) / 3))
+      close.emplace_back(distance, name);
   }
-  std::stable_sort(close.begin(), close.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(close.begin(), close.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   if (close.size() > limit) close.resize(limit);
   std::vector<std::string_view> names;
   for (const auto& [distance, name] : close) names.push_back(name);
   return names;
 }
 
-std::string DidYouMean(std::string_view wanted, std::span<const std::string_view> known, std::string otherwise) {
+std::string DidYouMean(std::string_view wanted, std::span<const std::string_view> known,
+                       std::string otherwise) {
   const std::vector<std::string_view> names = NearestNames(wanted, known, 3);
   if (names.empty()) return otherwise;
   std::string text = "did you mean ";

@@ -10,8 +10,8 @@
 namespace sluice {
 
 // While one lives, a thread of its own reads the files from their beginning to their end, as fast as the disk
-// gives them, so that whoever touches a page seldom waits for a single one. What is in memory already, and what
-// would not fit beside what others use, is left alone.
+// gives them, so that whoever touches a page seldom waits for a single one. What is in memory already, and
+// what would not fit beside what others use, is left alone.
 class ReadAhead {
  public:
   explicit ReadAhead(std::vector<MappedFile> files);

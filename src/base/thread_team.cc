@@ -10,7 +10,8 @@
 namespace sluice {
 namespace {
 
-// About 20 microseconds of pauses: longer than a step's imbalance, shorter than anyone would notice on a busy machine.
+// About 20 microseconds of pauses: longer than a step's imbalance, shorter than anyone would notice on a busy
+// machine.
 constexpr int kSpins = 1000;
 
 void PinTo(int cpu) {
@@ -45,7 +46,8 @@ std::vector<int> PhysicalCpus() {
     std::set<std::string> cores;
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (!CPU_ISSET(cpu, &allowed)) continue;
-      const std::string siblings = FirstLine("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+      const std::string siblings =
+          FirstLine("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
       if (siblings.empty() || cores.insert(siblings).second) cpus.push_back(cpu);
     }
   }
@@ -88,7 +90,8 @@ void ThreadTeam::Run(WorkerFunction f) {
 bool ThreadTeam::Join(uint32_t generation) {
   uint64_t state = state_.load(std::memory_order_relaxed);
   while ((state & kOpen) != 0 && static_cast<uint32_t>(state / kGeneration) == generation)
-    if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire, std::memory_order_relaxed))
+      return true;
   return false;
 }
 

@@ -1,6 +1,6 @@
-// A fixed team of threads that work off one list together. Made for jobs of a few microseconds on machines that may be
-// busy: workers spin briefly before they sleep, nothing is allocated while they run, and a job never waits for a worker
-// that the system has not let start.
+// A fixed team of threads that work off one list together. Made for jobs of a few microseconds on machines
+// that may be busy: workers spin briefly before they sleep, nothing is allocated while they run, and a job
+// never waits for a worker that the system has not let start.
 #pragma once
 
 #include <atomic>
@@ -34,9 +34,9 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  // Runs f(0) on the caller and f(worker) on every worker that is free in time, and returns when all that began have
-  // ended. So f must claim its work (from an atomic counter, say) and be able to do all of it alone. One Run at a time;
-  // not reentrant.
+  // Runs f(0) on the caller and f(worker) on every worker that is free in time, and returns when all that
+  // began have ended. So f must claim its work (from an atomic counter, say) and be able to do all of it
+  // alone. One Run at a time; not reentrant.
   void Run(WorkerFunction f);
 
  private:
@@ -56,7 +56,8 @@ class ThreadTeam {
   alignas(64) std::atomic<uint32_t> left_{0};  // counts workers that left; what the caller sleeps on
 };
 
-// Waits until `value` differs from `old`: spins for some microseconds, then sleeps. Whoever changes it notifies.
+// Waits until `value` differs from `old`: spins for some microseconds, then sleeps. Whoever changes it
+// notifies.
 void AwaitChange(const std::atomic<uint32_t>& value, uint32_t old);
 
 // CPUs this process may use, one per core where siblings share one (SMT).

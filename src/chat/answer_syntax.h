@@ -30,8 +30,8 @@ struct ParameterMarks {
 struct CallFormat {
   CallBody body = CallBody::kNone;
   std::string section = {}, section_end = {};  // around several calls; either may be missing in an answer
-  std::string begin = {}, end = {};  // around one call; no begin: the body's first character
-  bool bare = false;                 // an answer that begins like a body is a call, if it names a tool
+  std::string begin = {}, end = {};            // around one call; no begin: the body's first character
+  bool bare = false;  // an answer that begins like a body is a call, if it names a tool
   ParameterMarks marks = {};
 };
 

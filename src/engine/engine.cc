@@ -310,7 +310,7 @@ class EngineImpl final : public Engine {
   std::vector<backend::BatchToken> tokens_;
   std::vector<const kv::PageTable*> tables_, sources_;
   backend::RouterTrace trace_;
-  std::vector<bool> touched_;  // experts of a layer, in CountTouched
+  std::vector<bool> touched_;                        // experts of a layer, in CountTouched
   std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
 
   mutable std::mutex mutex_;  // guards what follows

@@ -28,8 +28,8 @@ struct EngineStats {
   int running = 0, waiting = 0;
   int64_t prompt_tokens = 0, generated_tokens = 0;  // computed, answered since the start
   int64_t steps = 0;
-  int64_t experts_touched = 0;                      // that had a token, summed over MoE layers and steps
-  double prefill_seconds = 0, decode_seconds = 0;   // of steps with and without prompt tokens
+  int64_t experts_touched = 0;                     // that had a token, summed over MoE layers and steps
+  double prefill_seconds = 0, decode_seconds = 0;  // of steps with and without prompt tokens
 };
 
 // Threads: every public method may be called from any thread.

@@ -14,11 +14,11 @@ struct Sequence {
   Request request;
   EventFn on_event;
   Sampler sampler;
-  std::vector<int32_t> tokens;  // prompt, then answer
-  kv::PageTable pages;          // pages.length tokens have their keys and values computed
-  bool ended = false;           // to be removed
+  std::vector<int32_t> tokens;                   // prompt, then answer
+  kv::PageTable pages;                           // pages.length tokens have their keys and values computed
+  bool ended = false;                            // to be removed
   std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
-  kv::PageTable source = {};    // of request.source; its length is 0 until the encoder has read it
+  kv::PageTable source = {};  // of request.source; its length is 0 until the encoder has read it
 
   bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }

@@ -1,5 +1,6 @@
-// The kernels: one list, one table per tier. The scalar tier is the specification; every other tier gives the same
-// bits. Sums run in one order, fixed by the data's shape: never by the number of tokens, threads or chunks.
+// The kernels: one list, one table per tier. The scalar tier is the specification; every other tier gives the
+// same bits. Sums run in one order, fixed by the data's shape: never by the number of tokens, threads or
+// chunks.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +13,10 @@
 
 namespace sluice::kernels {
 
-// y[t][0..16) = panel x[t] for t in [0, n). x[t]: an activation row of the format's ActType (64-byte aligned);
-// y[t]: sixteen floats, any alignment, overwritten. Results for t do not depend on n.
-using MatmulFn = void (*)(const std::byte* panel, int64_t k, const std::byte* const* x, int64_t n, float* const* y);
+// y[t][0..16) = panel x[t] for t in [0, n). x[t]: an activation row of the format's ActType (64-byte
+// aligned); y[t]: sixteen floats, any alignment, overwritten. Results for t do not depend on n.
+using MatmulFn = void (*)(const std::byte* panel, int64_t k, const std::byte* const* x, int64_t n,
+                          float* const* y);
 
 enum class Activation : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
 
@@ -23,25 +25,26 @@ inline constexpr int kPageTokens = 32;
 enum class KvType : uint8_t { kF32, kF16 };
 constexpr int64_t Bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
 
-// Attention of query heads that share one KV head, over keys [begin, end). Heads may be those of several tokens: then each
-// has a range of its own. A head's result does not depend on the others.
+// Attention of query heads that share one KV head, over keys [begin, end). Heads may be those of several
+// tokens: then each has a range of its own. A head's result does not depend on the others.
 struct AttendArgs {
   const float* q = nullptr;  // [heads][k_dim], already scaled
   int heads = 0;
   int k_dim = 0, v_dim = 0;
-  const std::byte* const* k_pages = nullptr;  // page p holds positions [32 p, 32 p + 32), transposed: [k_dim][32]
-  const std::byte* const* v_pages = nullptr;  // [32][v_dim]
-  int64_t begin = 0, end = 0;                 // 0 <= begin < end
+  const std::byte* const* k_pages =
+      nullptr;  // page p holds positions [32 p, 32 p + 32), transposed: [k_dim][32]
+  const std::byte* const* v_pages = nullptr;         // [32][v_dim]
+  int64_t begin = 0, end = 0;                        // 0 <= begin < end
   const int64_t *begins = nullptr, *ends = nullptr;  // [heads] within [begin, end); null: all see the same
-  float logit_cap = 0;                        // s = cap * tanh(s / cap); 0 = off
-  const float* sinks = nullptr;               // [heads]: a logit that takes part in the softmax and has no value
-  const float* bias = nullptr;                // [heads][bias_stride], added to the logit of key j: bias[h][j]; null = none
+  float logit_cap = 0;                               // s = cap * tanh(s / cap); 0 = off
+  const float* sinks = nullptr;  // [heads]: a logit that takes part in the softmax and has no value
+  const float* bias = nullptr;   // [heads][bias_stride], added to the logit of key j: bias[h][j]; null = none
   int64_t bias_stride = 0;
-  float* out = nullptr;                       // [heads][v_dim]
+  float* out = nullptr;  // [heads][v_dim]
 };
 
-// Attention over a compressed cache that all heads share (MLA): page rows are [32][k_dim] and the value of a key
-// is the first v_dim elements of its row. q and out as above, with any number of heads.
+// Attention over a compressed cache that all heads share (MLA): page rows are [32][k_dim] and the value of a
+// key is the first v_dim elements of its row. q and out as above, with any number of heads.
 struct AttendLatentArgs {
   const float* q = nullptr;
   int heads = 0;
@@ -58,9 +61,10 @@ struct DeltaArgs {
   float* state = nullptr;  // [k_dim][v_dim]
   int k_dim = 0, v_dim = 0;
   int64_t tokens = 0;
-  const float *const *q = nullptr, *const *k = nullptr, *const *v = nullptr;  // [tokens]: rows of k_dim, k_dim, v_dim
-  const float *decay = nullptr, *beta = nullptr;                              // [tokens]
-  float* const* out = nullptr;                                                // [tokens]: rows of v_dim
+  const float *const *q = nullptr, *const *k = nullptr,
+                     *const *v = nullptr;         // [tokens]: rows of k_dim, k_dim, v_dim
+  const float *decay = nullptr, *beta = nullptr;  // [tokens]
+  float* const* out = nullptr;                    // [tokens]: rows of v_dim
 };
 
 // How well keys [begin, end) suit a token: the sum over heads in order of weights[h] * max(q[h] . k, 0).
@@ -74,37 +78,40 @@ struct ScoreKeysArgs {
 };
 
 // Elementwise kernels and attention: X(name, return type, parameters).
-#define SLUICE_KERNELS(X)                                                                                      \
-  /* 8-bit activation rows; round to nearest, ties to even; an all-zero block has scale 0. */                  \
-  X(quantize_q8x32, void, (const float* x, int64_t k, std::byte* out))                                         \
-  X(quantize_q8x256, void, (const float* x, int64_t k, std::byte* out))                                        \
-  /* y = x / sqrt(mean(x^2) + eps) * weight; weight may be null (ones). */                                     \
-  X(rms_norm, void, (const float* x, const float* weight, float eps, int64_t n, float* y))                     \
-  /* y = (x - mean) / sqrt(var + eps) * weight + bias; bias may be null. */                                    \
-  X(layer_norm, void, (const float* x, const float* weight, const float* bias, float eps, int64_t n, float* y)) \
-  /* In place. */                                                                                              \
-  X(softmax, void, (float* x, int64_t n))                                                                      \
-  X(sigmoid, void, (const float* x, int64_t n, float* y))                                                      \
-  /* y = act(gate) * up; up may be null: y = act(gate). */                                                     \
-  X(glu, void, (Activation act, const float* gate, const float* up, int64_t n, float* y))                      \
-  /* y = (clamp(up, +-limit) + 1) * g * sigmoid(alpha * g), g = min(gate, limit). */                           \
-  X(glu_clamped, void, (const float* gate, const float* up, float limit, float alpha, int64_t n, float* y))     \
-  /* y += a * x */                                                                                             \
-  X(axpy, void, (float a, const float* x, int64_t n, float* y))                                                \
-  X(scale, void, (float a, int64_t n, float* y))                                                               \
-  X(clamp, void, (float limit, int64_t n, float* y))                                                           \
-  /* Rotates `pairs` pairs of x in place: (2i, 2i+1) if interleaved, else (i, i + pairs). cos, sin: [pairs]. */ \
-  X(rope, void, (float* x, const float* cos, const float* sin, int64_t pairs, bool interleaved))               \
-  X(f32_to_f16, void, (const float* x, int64_t n, uint16_t* y)) /* saturates to the largest finite value */    \
-  X(delta_rule, void, (const DeltaArgs& args))                                                                 \
-  /* y = silu(sum of weight[tap] * x[tap]) element by element; y may be one of x. weight: rows weight_stride apart. */ \
-  X(conv_silu, void,                                                                                           \
-    (const float* const* x, const float* weight, int64_t weight_stride, int taps, int64_t n, float* y))        \
-  X(attend_f32, void, (const AttendArgs& args))                                                                \
-  X(attend_f16, void, (const AttendArgs& args))                                                                \
-  X(attend_latent_f32, void, (const AttendLatentArgs& args))                                                   \
-  X(attend_latent_f16, void, (const AttendLatentArgs& args))                                                   \
-  X(score_keys_f32, void, (const ScoreKeysArgs& args))                                                         \
+#define SLUICE_KERNELS(X)                                                                                    \
+  /* 8-bit activation rows; round to nearest, ties to even; an all-zero block has scale 0. */                \
+  X(quantize_q8x32, void, (const float* x, int64_t k, std::byte* out))                                       \
+  X(quantize_q8x256, void, (const float* x, int64_t k, std::byte* out))                                      \
+  /* y = x / sqrt(mean(x^2) + eps) * weight; weight may be null (ones). */                                   \
+  X(rms_norm, void, (const float* x, const float* weight, float eps, int64_t n, float* y))                   \
+  /* y = (x - mean) / sqrt(var + eps) * weight + bias; bias may be null. */                                  \
+  X(layer_norm, void,                                                                                        \
+    (const float* x, const float* weight, const float* bias, float eps, int64_t n, float* y))                \
+  /* In place. */                                                                                            \
+  X(softmax, void, (float* x, int64_t n))                                                                    \
+  X(sigmoid, void, (const float* x, int64_t n, float* y))                                                    \
+  /* y = act(gate) * up; up may be null: y = act(gate). */                                                   \
+  X(glu, void, (Activation act, const float* gate, const float* up, int64_t n, float* y))                    \
+  /* y = (clamp(up, +-limit) + 1) * g * sigmoid(alpha * g), g = min(gate, limit). */                         \
+  X(glu_clamped, void, (const float* gate, const float* up, float limit, float alpha, int64_t n, float* y))  \
+  /* y += a * x */                                                                                           \
+  X(axpy, void, (float a, const float* x, int64_t n, float* y))                                              \
+  X(scale, void, (float a, int64_t n, float* y))                                                             \
+  X(clamp, void, (float limit, int64_t n, float* y))                                                         \
+  /* Rotates `pairs` pairs of x in place: (2i, 2i+1) if interleaved, else (i, i + pairs). cos, sin: [pairs]. \
+   */                                                                                                        \
+  X(rope, void, (float* x, const float* cos, const float* sin, int64_t pairs, bool interleaved))             \
+  X(f32_to_f16, void, (const float* x, int64_t n, uint16_t* y)) /* saturates to the largest finite value */  \
+  X(delta_rule, void, (const DeltaArgs& args))                                                               \
+  /* y = silu(sum of weight[tap] * x[tap]) element by element; y may be one of x. weight: rows weight_stride \
+   * apart. */                                                                                               \
+  X(conv_silu, void,                                                                                         \
+    (const float* const* x, const float* weight, int64_t weight_stride, int taps, int64_t n, float* y))      \
+  X(attend_f32, void, (const AttendArgs& args))                                                              \
+  X(attend_f16, void, (const AttendArgs& args))                                                              \
+  X(attend_latent_f32, void, (const AttendLatentArgs& args))                                                 \
+  X(attend_latent_f16, void, (const AttendLatentArgs& args))                                                 \
+  X(score_keys_f32, void, (const ScoreKeysArgs& args))                                                       \
   X(score_keys_f16, void, (const ScoreKeysArgs& args))
 
 struct Table {

@@ -14,8 +14,8 @@ struct Rate {
 // Of at least one finite value.
 Rate Summarise(std::vector<double> rates);
 
-// Runs `pass` once to warm up and `passes` times on the clock, three times if that takes a second already; each
-// does `amount` of work.
+// Runs `pass` once to warm up and `passes` times on the clock, three times if that takes a second already;
+// each does `amount` of work.
 Rate MeasureRate(int passes, double amount, const std::function<void()>& pass);
 
 // Its three numbers.

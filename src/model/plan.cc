@@ -353,7 +353,7 @@ class Compiler {
   Buffer joins_ = Buffer::kStream;  // what branches are added to
   std::string prefix_;
   int layer_ = -1;
-  int chosen_ = 0;  // positions that the last indexer chooses
+  int chosen_ = 0;     // positions that the last indexer chooses
   std::string stack_;  // before the names of its steps
   std::vector<Rope> ropes_;
   int relative_ = -1;  // of the stack, index into Plan::relatives

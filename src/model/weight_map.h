@@ -4,8 +4,8 @@
 // Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors. Layer L:
 // layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
 // attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or
-// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; of an indexer attn.index_q, attn.index_k,
-// attn.index_k_norm (+ .bias), attn.index_weights; ffn.norm, ffn.gate, ffn.up, ffn.down;
+// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; of an indexer attn.index_q,
+// attn.index_k, attn.index_k_norm (+ .bias), attn.index_weights; ffn.norm, ffn.gate, ffn.up, ffn.down;
 // moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with
 // expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
 // moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,
@@ -53,7 +53,7 @@ struct WeightView {
   int64_t scale_stride = 0;
   // A packed file: panels of 16 rows (kernels/panel.h) so many bytes apart, `data` being the first; 0: rows.
   int64_t panel_stride = 0;
-  bool in_panel_file = false;  // the bytes may be used where they are for as long as the file is mapped
+  bool in_panel_file = false;    // the bytes may be used where they are for as long as the file is mapped
   bool published_mxfp4 = false;  // of a packed file: its source had codes and scales apart
 
   // MXFP4 as a checkpoint was published with, rather than made from other weights.
