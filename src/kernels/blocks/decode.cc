@@ -68,6 +68,7 @@ void DecodePlain(DType dtype, const std::byte* in, int64_t n, float* out) {
 
 }  // namespace
 
+// clang-format off
 #define SLUICE_BLOCK_TYPES(X)                                                                              \
   X(Q4_0)                                                                                                  \
   X(Q4_1)                                                                                                  \
@@ -75,6 +76,7 @@ void DecodePlain(DType dtype, const std::byte* in, int64_t n, float* out) {
   X(Q5_1)                                                                                                  \
   X(Q8_0) X(Q8_1) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(Q8_K) X(IQ2_XXS) X(IQ2_XS) X(IQ2_S) X(IQ3_XXS) \
       X(IQ3_S) X(IQ1_S) X(IQ1_M) X(IQ4_NL) X(IQ4_XS) X(TQ1_0) X(TQ2_0) X(MXFP4) X(NVFP4) X(Q1_0) X(Q2_0)
+// clang-format on
 
 void DecodeRow(DType dtype, const std::byte* in, int64_t n, float* out) {
   const int elements = Info(dtype).block_size;
