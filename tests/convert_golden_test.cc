@@ -38,10 +38,11 @@ class ConvertGolden : public testing::TestWithParam<std::string> {
 
 // Families that GGUF has no architecture for, or whose settings its metadata or the converter cannot express.
 constexpr std::string_view kRefused[] = {
-    "arctic",          "arctic_freq2",   "deepseek_v32", "ernie4_5_moe", "flex_olmo",        "gemma2",
-    "gemma3",          "gemma4_moe",     "glm_moe_dsa",  "granitemoe",   "granitemoeshared", "grok1",
-    "grok1_keyfan",    "hunyuan_v1_moe", "llama4",       "llama4_text",  "minimax_m2",       "phimoe",
-    "phimoe_longrope", "qwen3_5_moe",    "qwen3_next",
+    "arctic",           "arctic_freq2", "deepseek_v32", "ernie4_5_moe",    "flex_olmo",
+    "gemma2",           "gemma3",       "gemma4_moe",   "glm_moe_dsa",     "granitemoe",
+    "granitemoeshared", "grok1",        "grok1_keyfan", "hunyuan_v1_moe",  "llama4",
+    "llama4_text",      "minimax_m2",   "phimoe",       "phimoe_longrope", "qwen3_5_moe",
+    "qwen3_next",       "switch",       "t5",           "t5_v11",
 };
 
 TEST_P(ConvertGolden, KeepsTheAnswers) {

@@ -87,7 +87,7 @@ bool Activation(const json& value, const Facts& f) {
 }
 bool Rotated(const json& value, const Facts& f) {
   const Rope* rope = f.gqa ? std::get_if<Rope>(&f.gqa->position) : f.mla ? &f.mla->rope : nullptr;
-  if (!rope) return true;
+  if (!rope) return Is(value, 1);
   const int head = f.gqa ? f.gqa->head_dim : f.mla->nope_dim + f.mla->rope_dim;
   return Is(value, static_cast<double>(rope->dims) / head) || (f.mla && Is(value, 1));
 }

@@ -89,6 +89,8 @@ TEST_P(NoSetting, IsIgnored) {
   ASSERT_TRUE(usual) << usual.error().message;
   for (const Setting& setting : Settings()) {
     if (setting.experts && !HasExperts(usual->desc)) continue;
+    // Of the two layers of such a decoder the second has experts, at every step but 1.
+    if (usual->desc.encoder && setting.key == std::string_view("decoder_sparse_step")) continue;
     formats::Checkpoint edited = plain;
     edited.config[setting.key] = setting.value;
     if (edited.config.contains("text_config")) edited.config["text_config"][setting.key] = setting.value;
