@@ -211,7 +211,7 @@ std::vector<std::string> WholeFiles() {
 
 std::string ModelOf(const std::string& path) {
   const std::string file = fs::path(path).filename();
-  return file.substr(0, file.size() - std::min(file.size(), kConfigSuffix.size()));
+  return file.ends_with(kConfigSuffix) ? file.substr(0, file.size() - kConfigSuffix.size()) : file;
 }
 
 class WholeConfig : public ::testing::TestWithParam<std::string> {};
