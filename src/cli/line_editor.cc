@@ -78,6 +78,8 @@ LineEditor::~LineEditor() {
 std::optional<std::string> LineEditor::Read() {
   State& s = *state_;
   int length = 0;
+  // el_gets shows the prompt first: who types at once would type into a terminal that echoes and interrupts.
+  el_set(s.editor, EL_PREP_TERM, 1);
   const char* raw = el_gets(s.editor, &length);
   if (raw == nullptr || length <= 0) return std::nullopt;
   std::string line(raw, static_cast<size_t>(length));

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/conversation.h"
+#include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/sampling_flags.h"
 #include "cli/session.h"
@@ -87,6 +88,7 @@ Status Converse(const Session& session, const Conversation& conversation, Chat& 
   fmt::print(stderr, "{}: {}. /help lists commands.\n", session.name,
              habit.empty() ? "ask it something" : "has no chat template, so " + habit);
   LineEditor editor("> ");
+  const InterruptScope between_answers;  // one Ctrl-C too many ends no conversation
   bool quit = false;
   while (!quit) {
     const std::optional<std::string> line = editor.Read();
