@@ -20,8 +20,10 @@ endif()
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
-  # Sources may come from a precompiled header without saying so: ccache must be told.
+  # Sources may come from a precompiled header without saying so: ccache must be told. A second checkout shares
+  # what the first compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${SLUICE_CCACHE})
 endif()
 find_program(SLUICE_MOLD mold)
