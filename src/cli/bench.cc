@@ -11,6 +11,7 @@
 #include "cli/streams.h"
 #include "cli/verb.h"
 #include "machine/topology.h"
+#include "perf/load_time.h"
 #include "perf/report.h"
 
 namespace sluice::cli {
@@ -23,7 +24,7 @@ struct Options {
   std::string prefill = "512", depth = "0", batch = "8";
   int64_t tokens = 64, repeat = 5, batch_tokens = 512;
   ComputeFlags compute;
-  bool profile = false, as_json = false;
+  bool profile = false, load = false, as_json = false;
 };
 
 // Decoding goes first: it is what most readers look for.
@@ -54,7 +55,23 @@ Result<std::optional<perf::Peer>> PeerOf(const Options& options, int threads) {
   return perf::Peer{options.peer, options.model, threads};
 }
 
+Result<int> BenchLoading(const Options& options) {
+  SLUICE_TRY(const formats::Checkpoint checkpoint, OpenModel(options.model));
+  SLUICE_TRY(const Compute compute, ChooseCompute(options.compute));
+  const auto load = [&] {
+    return model::LoadModel(checkpoint, *compute.team, {.exact = options.compute.exact});
+  };
+  size_t bytes = 0;
+  for (const MappedFile& file : checkpoint.files) bytes += file.bytes().size();
+  SLUICE_TRY(const perf::LoadTimes times,
+             perf::MeasureLoading(load, static_cast<int64_t>(bytes), compute.team->size(), options.repeat));
+  const perf::Origin origin{SLUICE_VERSION, machine::ReadTopology().model, ModelName(options.model)};
+  Print(options.as_json ? perf::LoadJson(times, origin).dump(2) + "\n" : perf::LoadText(times, origin));
+  return 0;
+}
+
 Result<int> Bench(const Options& options) {
+  if (options.load) return BenchLoading(options);
   SLUICE_TRY(std::vector<perf::Work> works, Works(options));
   SLUICE_TRY(const formats::Checkpoint checkpoint, OpenModel(options.model));
   SLUICE_TRY(LoadedModel loaded, LoadModel(checkpoint, options.compute));
@@ -93,9 +110,12 @@ void AddBench(CLI::App& program, Action& action) {
   verb.Integer("--batch-tokens", &options->batch_tokens, 1, 1 << 16, "Tokens of a prompt computed at once");
   verb.Text("--peer", "PROGRAM", &options->peer,
             "Run a peer's bench program on the same file in turn, and compare");
+  verb.Flag("--load", &options->load, "Measure only how fast the model is loaded");
   options->compute.AddTo(verb);
   verb.Flag("--profile", &options->profile, "Print where the time goes, by step of the plan");
   verb.Flag("--json", &options->as_json, "Print the result as JSON");
+  verb.Exclude("--load", "--peer");
+  verb.Exclude("--load", "--profile");
   verb.Do([options] { return Bench(*options); });
 }
 

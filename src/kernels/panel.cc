@@ -5,6 +5,7 @@
 
 #include "base/float16.h"
 #include "kernels/integer_block.h"
+#include "kernels/interleave.h"
 #include "kernels/panel_layout.h"
 
 namespace sluice::kernels {
@@ -17,11 +18,12 @@ constexpr PanelFormat kFloatFormats[] = {
     {DType::kF8E4M3, ActType::kF32, 1},
 };
 
-// Float panels are [k][16]. T: an integer of the float's size. Sixteen k at a time, a line of each row.
+// Float panels are [k][16]. T: an integer of the float's size. Sixteen k at a time, a line of each row, from
+// `begin` on.
 template <typename T>
-void PackFloats(const PanelRows& rows, int64_t k, std::byte* out) {
+void PackFloats(const PanelRows& rows, int64_t begin, int64_t k, std::byte* out) {
   constexpr int64_t kStep = 16;
-  for (int64_t begin = 0; begin < k; begin += kStep)
+  for (; begin < k; begin += kStep)
     for (int r = 0; r < kPanelRows; ++r) {
       if (!rows.row[r]) continue;
       for (int64_t i = begin; i < std::min(k, begin + kStep); ++i)
@@ -37,41 +39,68 @@ void PackF8Scales(const PanelRows& rows, int64_t k, std::byte* out) {
     }
 }
 
-// Copies of a size that the compiler knows.
-void CopyField(const std::byte* from, int size, std::byte* to) {
-  if (size == 4)
-    std::memcpy(to, from, 4);
-  else if (size == 2)
-    std::memcpy(to, from, 2);
-  else if (size == 1)
-    *to = *from;
+void PackFloats(DType dtype, const PanelRows& rows, int64_t k, InterleaveFn interleave, std::byte* out) {
+  if (interleave) interleave(rows.row, k, out);
+  const int64_t rest = interleave ? k / kInterleaveStep * kInterleaveStep : 0;
+  if (dtype == DType::kF32) return PackFloats<uint32_t>(rows, rest, k, out);
+  if (dtype != DType::kF8E4M3) return PackFloats<uint16_t>(rows, rest, k, out);
+  PackFloats<uint8_t>(rows, rest, k, out);
+  PackF8Scales(rows, k, out + F8ScalesAt(k));
 }
 
-void PackBlock(const PanelLayout& layout, const std::byte* block, int64_t k, int64_t index, int row,
-               std::byte* panel) {
-  uint8_t codes[256];
-  ReadPackedCodes(layout.dtype(), block, codes);
-  const int groups = layout.block() / 32;
-  for (int g = 0; g < groups; ++g)
-    StoreCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row, codes + 32 * g);
-  std::byte* to = panel + layout.FieldsAt(index);
-  for (const PanelField& f : layout.field) {
-    CopyField(block + f.offset, f.size, to + row * f.size);
-    to += kPanelRows * f.size;
+// One field of every row's block, in a size that the compiler knows.
+template <int kSize>
+void CopyField(const PanelRows& rows, int64_t at, std::byte* to) {
+  for (int r = 0; r < kPanelRows; ++r)
+    if (rows.row[r]) std::memcpy(to + r * kSize, rows.row[r] + at, kSize);
+}
+
+void PackFields(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
+  for (int64_t b = 0; b < k / layout.block(); ++b) {
+    std::byte* to = panel + layout.FieldsAt(b);
+    for (const PanelField& f : layout.field) {
+      const int64_t at = b * layout.block_bytes() + f.offset;
+      if (f.size == 4) CopyField<4>(rows, at, to);
+      if (f.size == 2) CopyField<2>(rows, at, to);
+      if (f.size == 1) CopyField<1>(rows, at, to);
+      to += kPanelRows * f.size;
+    }
   }
 }
 
-void PackBlocks(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
-  const int bytes = layout.block_bytes();
+void PackCodes(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
+  const int groups = layout.block() / 32;
   for (int64_t b = 0; b < k / layout.block(); ++b)
     for (int r = 0; r < kPanelRows; ++r) {
       if (!rows.row[r]) continue;
-      const std::byte* block = rows.row[r] + b * bytes;
-      if (layout.bits == 0)
-        std::memcpy(panel + (b * kPanelRows + r) * bytes, block, bytes);
-      else
-        PackBlock(layout, block, k, b, r, panel);
+      uint8_t codes[256];
+      ReadPackedCodes(layout.dtype(), rows.row[r] + b * layout.block_bytes(), codes);
+      for (int g = 0; g < groups; ++g)
+        StoreCodes(panel + layout.CodesAt(k, b * groups + g), layout.bits, r, codes + 32 * g);
     }
+}
+
+void PackRaw(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
+  const int bytes = layout.block_bytes();
+  for (int64_t b = 0; b < k / layout.block(); ++b)
+    for (int r = 0; r < kPanelRows; ++r)
+      if (rows.row[r]) std::memcpy(panel + (b * kPanelRows + r) * bytes, rows.row[r] + b * bytes, bytes);
+}
+
+// What stands between the arrays of a panel and behind the last.
+void ZeroGaps(DType dtype, int64_t k, std::byte* panel) {
+  const auto zero = [panel](int64_t begin, int64_t end) {
+    std::memset(panel + begin, 0, static_cast<size_t>(end - begin));
+  };
+  int64_t end = k * kPanelRows * Info(dtype).block_bytes;
+  if (const PanelLayout* layout = FindPanelLayout(dtype)) {
+    if (layout->bits > 0) return zero(layout->FieldsAt(k / layout->block()), layout->CodesAt(k, 0));
+    end /= layout->block();
+  } else if (dtype == DType::kF8E4M3) {
+    zero(end, F8ScalesAt(k));
+    end = F8ScalesAt(k) + (k + kF8Block - 1) / kF8Block * kPanelRows * 4;
+  }
+  zero(end, PanelBytes(dtype, k));
 }
 
 // Products of scales and code are exact in float; a minimum is subtracted with one rounding.
@@ -120,12 +149,23 @@ int64_t PanelBytes(DType dtype, int64_t k) {
 }
 
 void PackPanel(DType dtype, const PanelRows& rows, int64_t k, std::byte* out) {
-  std::memset(out, 0, PanelBytes(dtype, k));
-  if (const PanelLayout* layout = FindPanelLayout(dtype)) return PackBlocks(*layout, rows, k, out);
-  if (dtype == DType::kF32) return PackFloats<uint32_t>(rows, k, out);
-  if (dtype != DType::kF8E4M3) return PackFloats<uint16_t>(rows, k, out);
-  PackFloats<uint8_t>(rows, k, out);
-  PackF8Scales(rows, k, out + F8ScalesAt(k));
+  static const Isa best = SelectIsa().value_or(Isa::kScalar);
+  PackPanelWith(best, dtype, rows, k, out);
+}
+
+void PackPanelWith(Isa isa, DType dtype, const PanelRows& rows, int64_t k, std::byte* out) {
+  const bool whole = std::ranges::all_of(rows.row, [](const std::byte* row) { return row != nullptr; });
+  if (whole)
+    ZeroGaps(dtype, k, out);
+  else
+    std::memset(out, 0, static_cast<size_t>(PanelBytes(dtype, k)));
+  const InterleaveFn interleave = whole ? FindInterleave(isa, dtype) : nullptr;
+  const PanelLayout* layout = FindPanelLayout(dtype);
+  if (!layout) return PackFloats(dtype, rows, k, interleave, out);
+  if (layout->bits == 0) return PackRaw(*layout, rows, k, out);
+  PackFields(*layout, rows, k, out);
+  if (interleave) return interleave(rows.row, k, out + layout->CodesAt(k, 0));
+  PackCodes(*layout, rows, k, out);
 }
 
 void DecodePanelRow(DType dtype, const std::byte* panel, int64_t k, int row, float* out) {

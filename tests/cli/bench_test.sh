@@ -7,6 +7,18 @@ check() {
   python3 -c "$1" || { echo "FAILED: $2"; failures=$((failures + 1)); }
 }
 
+expect 0 "$sluice" bench "$model" --load --repeat 2 --threads 1
+expect_text out "GB/s for each core"
+expect 0 "$sluice" bench "$model" --load --repeat 2 --threads 1 --json
+cp out load.json
+check '
+import json, sys
+load = json.load(open("load.json"))
+assert load["file_bytes"] > 1e6 and load["threads"] == 1
+for figure in ("seconds", "processor_seconds", "bytes_per_second_and_core"):
+    assert 0 < load[figure]["lowest"] <= load[figure]["highest"]
+' "figures of loading"
+
 expect 0 "$sluice" bench "$model" $quick --profile
 expect_text out "prefill 16"
 expect_text out "decode 4 after 8"

@@ -1,0 +1,9 @@
+#include "kernels/rows_avx2.h"
+// The rows come first: everything below is written in them.
+#include "kernels/interleave_kernels.h"
+
+namespace sluice::kernels {
+
+InterleaveFn InterleaveAvx2(DType dtype) { return Find(dtype); }
+
+}  // namespace sluice::kernels
