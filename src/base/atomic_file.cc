@@ -11,17 +11,27 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace sluice {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr char kTemporary[] = ".partial-XXXXXX";
 
 std::string DirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool IsFull(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+std::optional<uint64_t> FreeBytes(int fd) {
+  struct statvfs fs{};
+  if (fd < 0 || ::fstatvfs(fd, &fs) != 0) return std::nullopt;
+  return uint64_t{fs.f_bavail} * uint64_t{fs.f_frsize};
 }
 
 mode_t CreationMode() {
@@ -30,9 +40,19 @@ mode_t CreationMode() {
   return 0666 & ~mask;
 }
 
+std::string LinkOf(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+// A file that has no name and can be given one; -1 where the file system or the machine lacks such.
+int OpenUnnamed(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd >= 0 && ::access(LinkOf(fd).c_str(), F_OK) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
 }  // namespace
 
-Result<AtomicFile> AtomicFile::Create(const std::string& path, uint64_t expected_size) {
+Result<AtomicFile> AtomicFile::Create(const std::string& path, uint64_t expected_size, Naming naming) {
   AtomicFile file;
   file.path_ = path;
   file.expected_size_ = expected_size;
@@ -40,23 +60,36 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, uint64_t expected
   if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode))
     return Fail(ErrorCode::kCantCreate, fmt::format("{}: exists and is not a regular file", path),
                 "choose another name");
-  file.temporary_path_ = path + ".partial-XXXXXX";
-  file.fd_ = ::mkostemp(file.temporary_path_.data(), O_CLOEXEC);
-  if (file.fd_ < 0) {
+  SLUICE_CHECK_OK(file.Open(naming));
+  SLUICE_CHECK_OK(file.Reserve());
+  return file;
+}
+
+Status AtomicFile::Open(Naming naming) {
+  if (naming == Naming::kUnnamedIfPossible) fd_ = OpenUnnamed(DirectoryOf(path_));
+  if (fd_ >= 0) return {};
+  temporary_path_ = path_ + kTemporary;
+  fd_ = ::mkostemp(temporary_path_.data(), O_CLOEXEC);
+  if (fd_ < 0) {
     const int error = errno;
     const bool denied = error == EACCES || error == EPERM || error == EROFS;
     return Fail(denied ? ErrorCode::kPermission : ErrorCode::kCantCreate,
-                fmt::format("{}: cannot be created: {}", path, std::strerror(error)),
+                fmt::format("{}: cannot be created: {}", path_, std::strerror(error)),
                 "check the directory and its rights");
   }
-  ::fchmod(file.fd_, CreationMode());
-  // Not every file system can reserve; then a full disk shows while writing.
-  if (expected_size > 0 &&
-      ::fallocate(file.fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(expected_size)) != 0) {
-    const int error = errno;
-    if (error == ENOSPC || error == EFBIG || error == EDQUOT) return file.Failed(error, "reserving space");
-  }
-  return file;
+  ::fchmod(fd_, CreationMode());
+  return {};
+}
+
+// Where the file system cannot reserve, what it says to be free has to do.
+Status AtomicFile::Reserve() {
+  if (expected_size_ == 0) return {};
+  const std::optional<uint64_t> free = FreeBytes(fd_);
+  if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(expected_size_)) == 0) return {};
+  const int error = errno;
+  if (IsFull(error)) return Failed(error, "reserving space", free);
+  if (free && *free < expected_size_) return Failed(ENOSPC, "reserving space", free);
+  return {};
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
@@ -86,20 +119,21 @@ AtomicFile::~AtomicFile() { Discard(); }
 void AtomicFile::Discard() {
   if (fd_ < 0) return;
   ::close(std::exchange(fd_, -1));
-  ::unlink(temporary_path_.c_str());
+  if (!temporary_path_.empty()) ::unlink(temporary_path_.c_str());
 }
 
 tl::unexpected<Error> AtomicFile::Failed(int error, const char* doing) {
+  return Failed(error, doing, FreeBytes(fd_));
+}
+
+tl::unexpected<Error> AtomicFile::Failed(int error, const char* doing, std::optional<uint64_t> free) {
   std::string numbers =
-      fmt::format("{} of {} bytes are written", on_disk_, std::max(expected_size_, written_));
-  struct statvfs fs{};
-  if (fd_ >= 0 && ::fstatvfs(fd_, &fs) == 0)
-    numbers += fmt::format(", {} bytes are free", uint64_t{fs.f_bavail} * uint64_t{fs.f_frsize});
+      fmt::format("{} bytes are needed, {} are written", std::max(expected_size_, written_), on_disk_);
+  if (free) numbers += fmt::format(", {} are free", *free);
   Discard();
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return Fail(ErrorCode::kIo,
-              fmt::format("{}: {} failed: {} ({})", path_, doing, std::strerror(error), numbers),
-              full ? "free some space or write to another disk; no partial file is left" : "check the disk");
+  return Fail(
+      ErrorCode::kIo, fmt::format("{}: {} failed: {} ({})", path_, doing, std::strerror(error), numbers),
+      IsFull(error) ? "free some space or write to another disk; no partial file is left" : "check the disk");
 }
 
 Status AtomicFile::Write(std::span<const std::byte> bytes) {
@@ -130,13 +164,33 @@ Status AtomicFile::WriteThrough(std::span<const std::byte> bytes) {
   return {};
 }
 
+// The name itself if it is free. A link cannot replace a file: then a temporary one, for a rename.
+Status AtomicFile::TakeName() {
+  const std::string self = LinkOf(fd_);
+  if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+  for (int tries = 0; errno == EEXIST && tries < 100; ++tries) {
+    // A name that nobody has: of a file made for it, and removed again.
+    std::string name = path_ + kTemporary;
+    const int placeholder = ::mkostemp(name.data(), O_CLOEXEC);
+    if (placeholder < 0) break;
+    ::close(placeholder);
+    ::unlink(name.c_str());
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) continue;
+    temporary_path_ = std::move(name);
+    return {};
+  }
+  return Failed(errno, "naming");
+}
+
 Status AtomicFile::Commit() {
   SLUICE_CHECK_OK(Flush());
   // Gives back what was reserved beyond the end.
   if (on_disk_ < expected_size_ && ::ftruncate(fd_, static_cast<off_t>(on_disk_)) != 0)
     return Failed(errno, "trimming");
   if (::fsync(fd_) != 0) return Failed(errno, "syncing");
-  if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) return Failed(errno, "renaming");
+  if (temporary_path_.empty()) SLUICE_CHECK_OK(TakeName());
+  if (!temporary_path_.empty() && ::rename(temporary_path_.c_str(), path_.c_str()) != 0)
+    return Failed(errno, "renaming");
   ::close(std::exchange(fd_, -1));
   const int directory = ::open(DirectoryOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return {};  // a directory may be writable but not readable

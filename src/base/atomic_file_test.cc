@@ -10,9 +10,11 @@ namespace {
 
 std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-TEST(AtomicFile, AppearsOnlyWhenCommitted) {
+class AtomicFileNaming : public testing::TestWithParam<AtomicFile::Naming> {};
+
+TEST_P(AtomicFileNaming, AppearsOnlyWhenCommitted) {
   const TemporaryDirectory directory;
-  auto file = AtomicFile::Create(directory / "out", 1000);
+  auto file = AtomicFile::Create(directory / "out", 1000, GetParam());
   ASSERT_TRUE(file) << file.error().message;
   ASSERT_TRUE(file->Write(Bytes("one ")));
   ASSERT_TRUE(file->Write(Bytes("two")));
@@ -23,17 +25,47 @@ TEST(AtomicFile, AppearsOnlyWhenCommitted) {
   EXPECT_EQ(file->Write(Bytes("late")).has_value() && file->Commit().has_value(), false);
 }
 
-TEST(AtomicFile, LeavesNothingWhenDropped) {
+TEST_P(AtomicFileNaming, ReplacesAFileAtTheEnd) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.Write("out", "old");
+  auto file = AtomicFile::Create(path, 0, GetParam());
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_TRUE(file->Write(Bytes("new")));
+  EXPECT_EQ(MappedFile::Open(path)->text(), "old");
+  ASSERT_TRUE(file->Commit());
+  EXPECT_EQ(MappedFile::Open(path)->text(), "new");
+  EXPECT_EQ(directory.FileCount(), 1u);
+}
+
+TEST_P(AtomicFileNaming, HasTheRightsThatTheUserGivesNewFiles) {
+  const TemporaryDirectory directory;
+  auto file = AtomicFile::Create(directory / "out", 0, GetParam());
+  ASSERT_TRUE(file && file->Commit());
+  const std::string plain = directory.Write("plain", "");
+  EXPECT_EQ(std::filesystem::status(directory / "out").permissions(),
+            std::filesystem::status(plain).permissions());
+}
+
+TEST_P(AtomicFileNaming, LeavesNothingWhenDropped) {
   const TemporaryDirectory directory;
   {
-    auto file = AtomicFile::Create(directory / "out");
+    auto file = AtomicFile::Create(directory / "out", 0, GetParam());
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->Write(Bytes("half")));
     const AtomicFile moved = std::move(*file);
-    EXPECT_EQ(directory.FileCount(), 1u);
+    if (GetParam() == AtomicFile::Naming::kTemporary) {
+      EXPECT_EQ(directory.FileCount(), 1u);
+    }
   }
   EXPECT_EQ(directory.FileCount(), 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(, AtomicFileNaming,
+                         testing::Values(AtomicFile::Naming::kUnnamedIfPossible,
+                                         AtomicFile::Naming::kTemporary),
+                         [](const auto& info) {
+                           return info.param == AtomicFile::Naming::kTemporary ? "Temporary" : "Unnamed";
+                         });
 
 TEST(AtomicFile, WritesMoreThanItsBuffer) {
   const TemporaryDirectory directory;
@@ -65,8 +97,9 @@ TEST(AtomicFile, ReservingTooMuchFailsAtOnce) {
   const auto file = AtomicFile::Create(directory / "out", uint64_t{1} << 61);
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ErrorCode::kIo);
-  EXPECT_NE(file.error().message.find("0 of 2305843009213693952 bytes"), std::string::npos)
+  EXPECT_NE(file.error().message.find("2305843009213693952 bytes are needed"), std::string::npos)
       << file.error().message;
+  EXPECT_NE(file.error().message.find("are free"), std::string::npos) << file.error().message;
   EXPECT_EQ(directory.FileCount(), 0u);
 }
 

@@ -38,6 +38,15 @@ expect 73 "$sluice" pack "$model" no/such/folder/out.gguf
 mkdir full
 expect 74 bash -c 'ulimit -f 4096; exec "$0" "$@"' "$sluice" pack "$model" full/out.gguf
 expect_text err "no partial file is left"
+expect_text err "bytes are needed"
+# A full disk in truth, where this user may mount one.
+if unshare -m true 2>/dev/null; then
+  expect 74 unshare -m bash -c 'mount -t tmpfs -o size=4m none full || exit 99
+    "$0" pack "$1" full/out.gguf; status=$?; [ -z "$(ls -A full)" ] && exit $status' "$sluice" "$model"
+  expect_text err "bytes are needed, 0 are written, 4194304 are free"
+else
+  echo "no disk was filled: this user may mount none"
+fi
 # Ctrl-C in the middle.
 "$sluice" pack "$model" full/out.gguf --recipe q3-moe --threads 1 >out 2>err &
 sleep 0.3
@@ -47,4 +56,18 @@ status=$?
 [ "$status" = 130 ] || [ "$status" = 0 ] || { echo "FAILED: interrupted packing ended with $status"; failures=1; }
 [ "$status" = 0 ] && rm -f full/out.gguf
 [ -z "$(ls -A full)" ] || { echo "FAILED: left behind: $(ls -A full)"; failures=1; }
+# Killed while it writes, which nothing can catch.
+"$sluice" pack "$model" full/out.gguf --recipe q3-moe --threads 1 >out 2>err &
+killed=0
+while kill -0 $! 2>/dev/null; do
+  open=$(ls -l /proc/$!/fd 2>/dev/null | grep "$PWD/full/") || continue
+  kill -9 $!
+  killed=1
+  break
+done
+wait $!
+case "$open" in
+  *out.gguf*) echo "this file system has no files without a name" ;;
+  *) [ "$killed" = 1 ] && [ -z "$(ls -A full)" ] || { echo "FAILED: killed, left behind: $(ls -A full)"; failures=1; } ;;
+esac
 finish
