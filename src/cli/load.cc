@@ -7,6 +7,7 @@
 
 #include "cli/embedded_model.h"
 #include "cli/progress.h"
+#include "cli/settings.h"
 
 namespace sluice::cli {
 namespace {
@@ -23,11 +24,14 @@ Result<kernels::Isa> ChooseIsa(const std::string& name) {
 
 }  // namespace
 
-void ComputeFlags::AddTo(Verb& verb) {
-  verb.Integer("--threads", &threads, 0, kMostThreads, "Threads; 0 for one per core (default)");
-  verb.Text("--isa", "TIER", &isa, "scalar, avx2 or avx512 instead of the best of this machine");
-  verb.Flag("--exact", &exact, "Decode weights to F32 and never quantise activations (slow)");
+template <typename Flags>
+void ComputeFlags::AddTo(Flags& flags) {
+  flags.Integer("--threads", &threads, 0, kMostThreads, "Threads; 0 for one per core (default)");
+  flags.Text("--isa", "TIER", &isa, "scalar, avx2 or avx512 instead of the best of this machine");
+  flags.Flag("--exact", &exact, "Decode weights to F32 and never quantise activations (slow)");
 }
+template void ComputeFlags::AddTo(Verb&);
+template void ComputeFlags::AddTo(Settings&);
 
 Result<formats::Checkpoint> OpenModel(const std::string& path) {
   return path.empty() ? formats::OpenGgufCheckpoint(EmbeddedModel()) : formats::OpenCheckpoint(path);

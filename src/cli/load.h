@@ -19,7 +19,9 @@ struct ComputeFlags {
   std::string isa;      // empty: the best of this machine
   bool exact = false;
 
-  void AddTo(Verb& verb);
+  // To a Verb, or to Settings.
+  template <typename Flags>
+  void AddTo(Flags& flags);
 };
 
 // The model at `path`; the embedded one if it is empty.

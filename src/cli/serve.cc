@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "cli/session.h"
+#include "cli/settings.h"
+#include "cli/streams.h"
 #include "cli/verb.h"
 #include "server/engine_backend.h"
 #include "server/server.h"
@@ -13,11 +15,12 @@
 namespace sluice::cli {
 namespace {
 
-constexpr char kKeyVariable[] = "SLUICE_API_KEY";
 constexpr int64_t kContextsAtOnce = 4;  // that fit into the KV cache unless --kv-tokens says otherwise
 
 struct Options {
-  std::string model, host = "127.0.0.1", key_file;
+  std::string config;
+  bool print = false;  // the settings, instead of serving
+  std::string model, host = "127.0.0.1", key, key_file;
   bool open = false;  // no key is needed, wherever it listens
   int64_t port = 8080, context = 0, kv_tokens = 0;
   ComputeFlags compute;
@@ -27,10 +30,9 @@ bool IsLoopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-// From the file, or else the environment; empty: none is needed.
+// From the file, or else the settings; empty: none is needed.
 Result<std::string> ReadKey(const Options& options) {
-  const char* variable = std::getenv(kKeyVariable);
-  std::string key = variable == nullptr ? "" : variable;
+  std::string key = options.key;
   if (!options.key_file.empty()) {
     SLUICE_TRY(const MappedFile file, MappedFile::Open(options.key_file));
     key = file.text().substr(0, file.text().find_first_of("\r\n"));
@@ -40,11 +42,18 @@ Result<std::string> ReadKey(const Options& options) {
   if (key.empty() && !IsLoopback(options.host) && !options.open)
     return Fail(ErrorCode::kConfig,
                 fmt::format("{} can be reached from other machines, and no key is asked for", options.host),
-                fmt::format("set {} or --api-key-file, or say --no-api-key", kKeyVariable));
+                "set SLUICE_API_KEY or --api-key-file, or say --no-api-key");
   return key;
 }
 
-Result<int> Serve(const Options& options) {
+Result<int> Serve(Options& options, Settings& settings) {
+  if (const char* file = std::getenv("SLUICE_CONFIG"); file != nullptr && options.config.empty())
+    options.config = file;
+  SLUICE_CHECK_OK(settings.Resolve(options.config, std::getenv));
+  if (options.print) {
+    Print(settings.Print());
+    return 0;
+  }
   SLUICE_TRY(std::string key, ReadKey(options));
   std::signal(SIGPIPE, SIG_IGN);  // clients that go away are no reason to end
   engine::EngineOptions engine_options{.context = static_cast<int>(options.context),
@@ -68,20 +77,25 @@ Result<int> Serve(const Options& options) {
 void AddServe(CLI::App& program, Action& action) {
   auto options = std::make_shared<Options>();
   Verb verb(program, action, "serve", "Answer the APIs of OpenAI and Anthropic over HTTP");
-  verb.Argument("MODEL", &options->model, Verb::Need::kOptional,
-                "A GGUF file or a Hugging Face folder; the embedded model if not given");
-  verb.Text("--host", "ADDRESS", &options->host, "Listen there [127.0.0.1]");
-  verb.Integer("--port", &options->port, 0, UINT16_MAX, "And on this port; 0: any that is free");
-  verb.Text("--api-key-file", "FILE", &options->key_file,
-            "Ask for the key in the file's first line; otherwise that of SLUICE_API_KEY");
-  verb.Flag("--no-api-key", &options->open, "Ask for none although other machines can reach the address");
+  verb.Text("--config", "FILE", &options->config, "Read settings from a TOML file; flags and SLUICE_* win");
+  verb.Flag("--print-config", &options->print, "Print every setting and where it comes from, and exit");
+  const auto settings = std::make_shared<Settings>(verb);
+  settings->Argument("MODEL", &options->model,
+                     "A GGUF file or a Hugging Face folder; the embedded model if not given");
+  settings->Text("--host", "ADDRESS", &options->host, "Listen there [127.0.0.1]");
+  settings->Integer("--port", &options->port, 0, UINT16_MAX, "And on this port; 0: any that is free");
+  settings->Secret("--api-key", &options->key);
+  settings->Text("--api-key-file", "FILE", &options->key_file,
+                 "Ask for the key in the file's first line; otherwise that of SLUICE_API_KEY");
+  settings->Flag("--no-api-key", &options->open,
+                 "Ask for none although other machines can reach the address");
   verb.Exclude("--no-api-key", "--api-key-file");
-  verb.Integer("--ctx", &options->context, 0, INT32_MAX,
-               "Longest prompt and answer in tokens; 0: the model's, at most 4096");
-  verb.Integer("--kv-tokens", &options->kv_tokens, 0, INT64_MAX,
-               "Tokens kept over all requests; 0: four contexts");
-  options->compute.AddTo(verb);
-  verb.Do([options] { return Serve(*options); });
+  settings->Integer("--ctx", &options->context, 0, INT32_MAX,
+                    "Longest prompt and answer in tokens; 0: the model's, at most 4096");
+  settings->Integer("--kv-tokens", &options->kv_tokens, 0, INT64_MAX,
+                    "Tokens kept over all requests; 0: four contexts");
+  options->compute.AddTo(*settings);
+  verb.Do([options, settings] { return Serve(*options, *settings); });
 }
 
 }  // namespace sluice::cli

@@ -53,6 +53,15 @@ void Verb::Real(const char* flag, double* value, double least, double most, cons
 
 void Verb::Flag(const char* flag, bool* value, const char* help) { app_->add_flag(flag, *value, help); }
 
+void Verb::Choice(const char* flag, std::string* value, const std::vector<std::string>& choices,
+                  const char* help) {
+  app_->add_option(flag, *value, help)
+      ->check(CLI::IsMember(choices))
+      ->type_name(fmt::format("{}", fmt::join(choices, "|")));
+}
+
+bool Verb::Given(const char* name) const { return app_->get_option(name)->count() > 0; }
+
 void Verb::Require(const char* flag) { app_->get_option(flag)->required(); }
 
 void Verb::Exclude(const char* one, const char* other) {

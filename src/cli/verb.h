@@ -35,9 +35,15 @@ class Verb {
   void Real(const char* flag, double* value, double least, double most, const char* help);
   // Sets *value to true; a flag written "!--no-thing" sets it to false.
   void Flag(const char* flag, bool* value, const char* help);
+  // One of `choices`.
+  void Choice(const char* flag, std::string* value, const std::vector<std::string>& choices,
+              const char* help);
   void Require(const char* flag);
   // Two that may not be given together.
   void Exclude(const char* one, const char* other);
+
+  // After the command line has been read: the user named it.
+  bool Given(const char* name) const;
 
   void Do(std::function<Result<int>()> what);
 
