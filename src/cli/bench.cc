@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cli/bench_serving.h"
 #include "cli/load.h"
 #include "cli/number_list.h"
 #include "cli/streams.h"
@@ -25,6 +26,7 @@ struct Options {
   int64_t tokens = 64, repeat = 5, batch_tokens = 512;
   ComputeFlags compute;
   bool profile = false, load = false, as_json = false;
+  ServingFlags serving;
 };
 
 // Decoding goes first: it is what most readers look for.
@@ -72,6 +74,9 @@ Result<int> BenchLoading(const Options& options) {
 
 Result<int> Bench(const Options& options) {
   if (options.load) return BenchLoading(options);
+  if (!options.serving.trace.empty())
+    return BenchServing({options.model, options.peer, options.compute, options.repeat, options.as_json},
+                        options.serving);
   SLUICE_TRY(std::vector<perf::Work> works, Works(options));
   SLUICE_TRY(const formats::Checkpoint checkpoint, OpenModel(options.model));
   SLUICE_TRY(LoadedModel loaded, LoadModel(checkpoint, options.compute));
@@ -111,6 +116,7 @@ void AddBench(CLI::App& program, Action& action) {
   verb.Text("--peer", "PROGRAM", &options->peer,
             "Run a peer's bench program on the same file in turn, and compare");
   verb.Flag("--load", &options->load, "Measure only how fast the model is loaded");
+  options->serving.AddTo(verb);
   options->compute.AddTo(verb);
   verb.Flag("--profile", &options->profile, "Print where the time goes, by step of the plan");
   verb.Flag("--json", &options->as_json, "Print the result as JSON");

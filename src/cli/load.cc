@@ -44,12 +44,15 @@ std::string ModelName(const std::string& path) {
   return name.extension() == ".gguf" ? name.stem() : name.filename();
 }
 
+int ThreadCount(const ComputeFlags& flags) {
+  return flags.threads > 0 ? static_cast<int>(flags.threads)
+                           : std::max(1, static_cast<int>(PhysicalCpus().size()));
+}
+
 Result<Compute> ChooseCompute(const ComputeFlags& flags) {
   Compute compute;
   SLUICE_TRY(compute.isa, ChooseIsa(flags.isa));
-  const size_t threads =
-      flags.threads > 0 ? static_cast<size_t>(flags.threads) : std::max<size_t>(1, PhysicalCpus().size());
-  compute.team = std::make_unique<ThreadTeam>(static_cast<int>(threads));
+  compute.team = std::make_unique<ThreadTeam>(ThreadCount(flags));
   return compute;
 }
 

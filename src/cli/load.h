@@ -30,6 +30,9 @@ Result<formats::Checkpoint> OpenModel(const std::string& path);
 // What messages call the model at `path`.
 std::string ModelName(const std::string& path);
 
+// The threads that `flags` ask for.
+int ThreadCount(const ComputeFlags& flags);
+
 // The tier and the threads that `flags` ask for. Refuses a tier that this machine lacks.
 struct Compute {
   kernels::Isa isa = kernels::Isa::kScalar;

@@ -24,7 +24,20 @@ tl::unexpected<Error> CannotStart(const std::string& path, int error) {
               "name a program's file");
 }
 
-Result<pid_t> Start(const std::string& path, const std::vector<std::string>& arguments, int output) {
+std::string ReadAll(int fd) {
+  std::string text;
+  std::array<char, 4096> part;
+  while (true) {
+    const ssize_t n = ::read(fd, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return text;
+    text.append(part.data(), static_cast<size_t>(n));
+  }
+}
+
+}  // namespace
+
+Result<int> StartProgram(const std::string& path, const std::vector<std::string>& arguments, int output) {
   std::vector<char*> argv = {
       const_cast<char*>(path.c_str())};  // posix_spawn takes them so and changes nothing
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -41,24 +54,11 @@ Result<pid_t> Start(const std::string& path, const std::vector<std::string>& arg
   return child;
 }
 
-std::string ReadAll(int fd) {
-  std::string text;
-  std::array<char, 4096> part;
-  while (true) {
-    const ssize_t n = ::read(fd, part.data(), part.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return text;
-    text.append(part.data(), static_cast<size_t>(n));
-  }
-}
-
-}  // namespace
-
 Result<std::string> RunProgram(const std::string& path, const std::vector<std::string>& arguments) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return Fail(ErrorCode::kOs, fmt::format("no pipe to a program: {}", std::strerror(errno)));
-  const Result<pid_t> child = Start(path, arguments, ends[1]);
+  const Result<int> child = StartProgram(path, arguments, ends[1]);
   ::close(ends[1]);
   std::string output = child ? ReadAll(ends[0]) : std::string();
   ::close(ends[0]);

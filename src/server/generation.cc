@@ -149,7 +149,7 @@ class Generation final : public PendingAnswer {
     request.sampling.seed +=
         index * 0x9e3779b97f4a7c15u;  // choices differ, and again the same way for a seed
     const auto ends = backend_.tokenizer().end_tokens();
-    request.stop_tokens.assign(ends.begin(), ends.end());
+    if (!request_.ignore_end) request.stop_tokens.assign(ends.begin(), ends.end());
     request.top_logprobs = request_.top_logprobs;
     if (request_.kept < request_.choices) request.top_logprobs = std::max(request.top_logprobs, 0);
     if (request_.prompt_logprobs) request.prompt_logprobs = request_.top_logprobs;

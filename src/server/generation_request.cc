@@ -98,6 +98,7 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   sampling.seed = seed ? static_cast<uint64_t>(*seed) : RandomSeed();
   request.choices = request.kept = static_cast<int>(fields.Integer("n", 1, kMaxChoices).value_or(1));
   ReadStop(fields, request);
+  request.ignore_end = fields.Bool("ignore_eos").value_or(false);
   ReadLogitBias(fields, backend, request);
   ReadStreaming(fields, request);
   fields.Ignore({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"});

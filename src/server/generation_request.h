@@ -25,6 +25,7 @@ struct GenerationRequest {
   engine::SamplingParams sampling;
   bool seeded = false;  // the client chose sampling.seed
   std::vector<std::string> stop;
+  bool ignore_end = false;  // answers go on past the model's end tokens
   std::shared_ptr<const AnswerReading> reading;  // null: answers are text
   int top_logprobs = -1;                         // -1: no log probabilities
   bool stream = false, include_usage = false;

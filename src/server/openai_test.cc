@@ -135,6 +135,12 @@ TEST_F(ServerTest, SamplingReachesTheEngine) {
   EXPECT_EQ(request.stop_tokens, std::vector<int32_t>{ByteTokenizer::kEos});
 }
 
+TEST_F(ServerTest, AnAnswerMayGoOnPastItsEnd) {
+  Start();
+  EXPECT_EQ(Chat(R"("ignore_eos":true,"max_tokens":3)").status, 200);
+  EXPECT_TRUE(backend.requests().at(0).stop_tokens.empty());
+}
+
 TEST_F(ServerTest, UnknownFieldsAreNamed) {
   Start();
   EXPECT_NE(Chat(R"("colour":"red","user":"u")").head.find("x-ignored-fields: colour\r\n"),

@@ -76,6 +76,45 @@ assert "-p 8 -n 0" in calls[0] and "-p 0 -n 2" in calls[1] and calls[1].endswith
 expect 66 "$sluice" bench "$model" --prefill 8 --depth "" --batch "" --repeat 1 --peer ./no-such-program
 expect 2 "$sluice" bench --peer ./peer
 
+# A recorded load on a server of ours, and on a peer's that is another of ours in disguise.
+cat >trace.csv <<'EOF'
+TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:17:03.9799600,40,3
+2023-11-16 18:17:03.9899600,200,30
+2023-11-16 18:17:04.0319600,12,2
+EOF
+cat >server <<EOF
+#!/bin/sh
+echo "\$@" >>server_calls
+exec "$sluice" serve "\$2" --host "\$4" --port "\$6" --threads "\$8"
+EOF
+chmod +x server
+expect 0 "$sluice" bench "$model" --serve trace.csv --longest-answer 8 --threads 1 --repeat 2 --peer ./server --json
+cp out serving.json
+check '
+import json
+result = json.load(open("serving.json"))
+assert result["trace"] == "trace.csv" and result["cpu"]
+ours, peer = result["servers"]
+assert ours["name"] == "sluice" and peer["name"] == "server"
+for server in (ours, peer):
+    assert len(server["rounds"]) == 2
+    for round in server["rounds"]:
+        assert round["requests"] == 3 and round["failed"] == 0, round
+        assert round["answer_tokens_per_second"] > 0 and round["time_to_first_token_seconds"]["p95"] > 0
+        tokens = round["answer_tokens_per_second"] * round["seconds"]
+        assert abs(tokens - (3 + 8 + 2)) < 1e-6, tokens
+calls = open("server_calls").read().split("\n")
+assert "-c 3584 -np 16" in calls[0], calls  # sixteen of 200 + 8 tokens, in whole pages
+' "the load on two servers"
+expect 0 "$sluice" bench "$model" --serve trace.csv --requests 1 --repeat 1 --threads 1
+expect_text out "first token, p95 ms"
+echo "nothing" >none.csv
+expect 65 "$sluice" bench "$model" --serve none.csv
+expect_text err "line 1"
+expect 74 "$sluice" bench "$model" --serve trace.csv --requests 1 --repeat 1 --threads 1 --peer /bin/false
+expect_text err "ended before it answered"
+
 compare=$root/bench/compare
 python3 - <<'EOF'
 import json
