@@ -30,6 +30,9 @@ class ByteTokenizer final : public tokenizer::Tokenizer {
   }
   int32_t vocab_size() const override { return 258; }
   std::string TokenSpelling(TokenId id) const override { return id == 256 ? "<s>" : id == 257 ? "</s>" : ""; }
+  std::string TokenBytes(TokenId id) const override {
+    return id < 256 ? std::string(1, static_cast<char>(id)) : "";
+  }
   std::optional<TokenId> FindToken(std::string_view) const override { return std::nullopt; }
   bool IsSpecial(TokenId id) const override { return id >= 256; }
   std::optional<TokenId> bos() const override { return 256; }

@@ -37,6 +37,9 @@ class ByteTokenizer final : public tokenizer::Tokenizer {
            : id >= 0 && id < 256 ? std::string(1, static_cast<char>(id))
                                  : "";
   }
+  std::string TokenBytes(tokenizer::TokenId id) const override {
+    return id >= 0 && id < 256 ? std::string(1, static_cast<char>(id)) : "";
+  }
   std::optional<tokenizer::TokenId> FindToken(std::string_view) const override { return std::nullopt; }
   bool IsSpecial(tokenizer::TokenId id) const override { return id >= 256; }
   std::optional<tokenizer::TokenId> bos() const override { return kBos; }

@@ -155,6 +155,7 @@ TEST(Stream, WorksWithoutAPipeline) {
     }
     int32_t vocab_size() const override { return 256; }
     std::string TokenSpelling(TokenId) const override { return ""; }
+    std::string TokenBytes(TokenId id) const override { return {static_cast<char>(id)}; }
     std::optional<TokenId> FindToken(std::string_view) const override { return std::nullopt; }
     bool IsSpecial(TokenId) const override { return false; }
     std::optional<TokenId> bos() const override { return std::nullopt; }

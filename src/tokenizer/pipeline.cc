@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "tokenizer/byte_level.h"
+#include "tokenizer/byte_tokens.h"
+
 namespace sluice::tokenizer {
 namespace {
 
@@ -106,6 +109,27 @@ void Pipeline::PushTo(DecodeRun& run, TokenId id, bool skip_special, std::string
                          : flags & kUnknown ? PieceKind::kUnknown
                                             : PieceKind::kPlain;
   run.Push(parts_.vocabulary.Spelling(id), kind, out);
+}
+
+std::string Pipeline::TokenBytes(TokenId id) const {
+  std::string out;
+  if (!parts_.vocabulary.Has(id)) return out;
+  const std::string_view spelling = parts_.vocabulary.Spelling(id);
+  const auto has = [&](auto stage) {
+    return std::ranges::any_of(parts_.decoder,
+                               [](const auto& s) { return std::holds_alternative<decltype(stage)>(s); });
+  };
+  if ((Flags(id) & kByte) || has(ByteFallbackDecoder{}))
+    if (const auto byte = ParseByteToken(spelling)) return std::string(1, static_cast<char>(*byte));
+  if (has(ByteLevelDecoder{}) && !parts_.shown_as.contains(id)) {
+    AppendBytes(spelling, out);
+    return out;
+  }
+  DecodeRun run(parts_.decoder, true);
+  run.Push("a", PieceKind::kPlain, out);  // a text's first token may be shown otherwise
+  out.clear();
+  PushTo(run, id, false, out);
+  return out;
 }
 
 std::string Pipeline::Decode(std::span<const TokenId> ids, bool skip_special) const {

@@ -46,6 +46,7 @@ class Pipeline final : public Tokenizer {
   std::string Decode(std::span<const TokenId> ids, bool skip_special) const override;
   int32_t vocab_size() const override { return parts_.vocabulary.size(); }
   std::string TokenSpelling(TokenId id) const override { return std::string(parts_.vocabulary.Spelling(id)); }
+  std::string TokenBytes(TokenId id) const override;
   std::optional<TokenId> FindToken(std::string_view spelling) const override;
   bool IsSpecial(TokenId id) const override { return Flags(id) & kSpecial; }
   std::optional<TokenId> bos() const override { return Optional(parts_.bos); }

@@ -143,7 +143,10 @@ Result<RegexNodePtr> Parser::Atom(Flags& flags, int depth) {
       return Escape(flags);
     case '.':
       ++at_;
-      return SetNode(flags.dot_matches_newline ? CharSet{{0, kMaxCodePoint}} : CharSet::Of('\n').Complement(),
+      if (flags.dot_matches_newline) return SetNode(CharSet{{0, kMaxCodePoint}}, Flags());
+      return SetNode(dialect_ == RegexDialect::kCommon
+                         ? CharSet{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}.Complement()
+                         : CharSet::Of('\n').Complement(),
                      Flags());
     case '^':
       ++at_;
@@ -380,21 +383,28 @@ Result<CharSet> Parser::ClassItems(const Flags& flags, int depth) {
 std::optional<CharSet> Parser::ClassEscape(char32_t letter) {
   static const CharSet words = CharSet::Where(IsWordCharacter);
   static const CharSet spaces = CharSet::Where(IsWhiteSpace);
-  const auto pick = [](CharSet set, bool complement) { return complement ? set.Complement() : set; };
+  // `ascii`: the members in every dialect.
+  const auto pick = [&](const CharSet& set, CharSet ascii, bool complement) {
+    if (complement) return set.Complement();
+    return dialect_ == RegexDialect::kCommon ? std::move(ascii) : set;
+  };
   switch (letter) {
     case 'd':
     case 'D':
-      return pick(CharSet::OfCategories(Category::kNd, Category::kNd), letter == 'D');
+      return pick(CharSet::OfCategories(Category::kNd, Category::kNd), CharSet{{'0', '9'}}, letter == 'D');
     case 'w':
     case 'W':
-      return pick(words, letter == 'W');
+      return pick(words, CharSet{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}, letter == 'W');
     case 's':
     case 'S':
-      return pick(spaces, letter == 'S');
+      return pick(spaces, CharSet{{'\t', '\r'}, {' ', ' '}}, letter == 'S');
     case 'h':
     case 'H':
       if (dialect_ != RegexDialect::kOniguruma) return std::nullopt;
-      return pick(CharSet{{'0', '9'}, {'A', 'F'}, {'a', 'f'}}, letter == 'H');
+      {
+        const CharSet digits{{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
+        return pick(digits, digits, letter == 'H');
+      }
     default:
       return std::nullopt;
   }

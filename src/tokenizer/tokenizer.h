@@ -35,6 +35,8 @@ class Tokenizer {
   virtual int32_t vocab_size() const = 0;
   // The token's own spelling in the vocabulary ("Ġthe", "▁the", "<0x0A>"); empty if out of range.
   virtual std::string TokenSpelling(TokenId id) const = 0;
+  // What the token adds to a text that has begun: single bytes of a character too. Empty if nothing.
+  virtual std::string TokenBytes(TokenId id) const = 0;
   virtual std::optional<TokenId> FindToken(std::string_view spelling) const = 0;
   virtual bool IsSpecial(TokenId id) const = 0;
 
