@@ -13,6 +13,7 @@
 #include "base/thread_team.h"
 #include "kernels/isa.h"
 #include "kv/pool.h"
+#include "model/lora.h"
 #include "model/plan.h"
 
 namespace sluice::backend {
@@ -66,6 +67,8 @@ struct Batch {
   // The encoder reads whole sources: `sequences` are their pages, `longest` each one's length. No logits.
   bool encode = false;
   InputObserver* observer = nullptr;
+  // Of each sequence, null: none; or empty. The source of an answer has the answer's.
+  std::span<const model::Adapter* const> adapters = {};
 };
 
 class Backend {
@@ -87,6 +90,7 @@ struct CpuOptions {
   int64_t context = 4096;             // positions that the KV pool holds, over all sequences
   std::optional<kernels::KvType> kv;  // how keys and values are kept; none: F32 for F32 weights, else F16
   int64_t states = 1;                 // sequences at once, where the model keeps states
+  bool adapters = false;              // batches may have some
 };
 
 // `model` and `team` must outlive the backend; one Forward at a time.

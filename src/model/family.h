@@ -56,6 +56,8 @@ struct Family {
   // Tensors that may be present and are not used: glob patterns ('*' is any text), with {N} for any layer
   // number beyond the model's own.
   std::span<const std::string_view> skip;
+  // A GGUF has the rows of q and k in another order than Hugging Face: the two halves of each head in turn.
+  bool gguf_turns_heads = false;
 };
 
 std::span<const Family* const> Families();

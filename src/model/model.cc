@@ -278,6 +278,7 @@ Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, 
     model->read_ahead = std::make_unique<ReadAhead>(model->files);
   }
   model->desc = described.desc;
+  model->family = described.family;
   model->exact = options.exact;
   Builder builder(model->desc, weights, options);
   SLUICE_CHECK_OK(builder.Build(model.get()));

@@ -89,10 +89,13 @@ struct ModelOptions {
   bool names = false;  // fill Model::names
 };
 
+struct Family;
+
 // Immutable after loading; may be shared by threads. Keeps no reference to the checkpoint, but where weights
 // are used in place its files mapped.
 struct Model {
   Desc desc;
+  const Family* family = nullptr;
   bool exact = false;
   PackedMatrix embed, head;  // the same matrix where the head is tied
   const float* head_bias = nullptr;

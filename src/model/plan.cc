@@ -12,7 +12,7 @@ namespace {
 
 class Compiler {
  public:
-  explicit Compiler(const Model& model) : model_(model), desc_(model.desc) {}
+  Compiler(const Model& model, bool adapters) : model_(model), desc_(model.desc) { plan_.adapts = adapters; }
 
   Plan Compile() {
     Use(Buffer::kStream, desc_.dim);
@@ -57,6 +57,7 @@ class Compiler {
                  model_.decoder.final_norm, head_acts, true},
         0);
     Use(Buffer::kFinal, desc_.dim, head_acts);
+    Adapt("head", Buffer::kFinal, {&model_.head}, /*outputs_only=*/true);
     Add("head", HeadStep{&model_.head, model_.head_bias, desc_.logit_scale, desc_.logit_cap},
         model_.head.bytes());
     Use(Buffer::kLogits, desc_.vocab);
@@ -257,10 +258,12 @@ class Compiler {
     gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
     down_bytes = one.down.bytes();
     Use(Buffer::kHidden, hidden, acts);
+    if (plan_.adapts) Add(prefix_ + ".gate_up.adapt", AdaptExpertsStep{experts, shared, false}, 0);
     Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, ffn.limit, ffn.alpha, weight_on_input},
         gate_up_bytes);
     if (acts != Bit(kernels::ActType::kF32))
       Add(prefix_ + ".quantize", QuantizeHiddenStep{experts, shared}, 0);
+    if (plan_.adapts) Add(prefix_ + ".down.adapt", AdaptExpertsStep{experts, shared, true}, 0);
     Add(prefix_ + ".down", DownStep{experts, shared, shared_gate, weight_on_input, branch_->scale, Output()},
         down_bytes);
   }
@@ -272,12 +275,23 @@ class Compiler {
 
   void Project(const char* role, Buffer in, std::vector<ProjectStep::Part> parts) {
     int64_t bytes = 0;
+    std::vector<const PackedMatrix*> matrices;
     for (const auto& part : parts) {
+      matrices.push_back(part.matrix);
       bytes += part.matrix->bytes();
       Use(part.out, part.matrix->rows);
       Use(in, part.matrix->cols, Bit(part.matrix->activations));
     }
+    Adapt(prefix_ + "." + role, in, std::move(matrices));
     Add(prefix_ + "." + role, ProjectStep{in, std::move(parts)}, bytes);
+  }
+
+  // What adapters need before the step `name`.
+  void Adapt(const std::string& name, Buffer in, std::vector<const PackedMatrix*> matrices,
+             bool outputs_only = false) {
+    if (!plan_.adapts) return;
+    plan_.max_adapted = std::max(plan_.max_adapted, static_cast<int>(matrices.size()));
+    Add(name + ".adapt", AdaptStep{in, std::move(matrices), outputs_only}, 0);
   }
 
   // The attention's way back.
@@ -286,6 +300,7 @@ class Compiler {
     Use(Buffer::kAttended, o.cols, acts);
     if (o.activations != kernels::ActType::kF32)
       Add(prefix_ + ".quantize", QuantizeStep{Buffer::kAttended, o.cols, acts}, 0);
+    Adapt(prefix_ + ".o", Buffer::kAttended, {&o});
     Add(prefix_ + ".o", ResidualStep{Buffer::kAttended, &o, bias, branch_->scale, Output()}, o.bytes());
   }
 
@@ -364,6 +379,6 @@ class Compiler {
 
 }  // namespace
 
-Plan Compile(const Model& model) { return Compiler(model).Compile(); }
+Plan Compile(const Model& model, bool adapters) { return Compiler(model, adapters).Compile(); }
 
 }  // namespace sluice::model

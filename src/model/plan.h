@@ -195,17 +195,28 @@ struct DownStep {  // sum over experts in order of weight * down(kHidden), onto 
   float scale;
   Buffer out;  // kStream, kSum or kBranch
 };
+struct AdaptStep {  // A x of the batch's adapters, for matrices that the next step multiplies with the same
+                    // rows
+  Buffer in;
+  std::vector<const PackedMatrix*> matrices;
+  bool outputs_only = false;
+};
+struct AdaptExpertsStep {  // the same for experts: of gate and up, or of down
+  const std::vector<FfnWeights>* experts;
+  const FfnWeights* shared;
+  bool down;
+};
 struct HeadStep {  // kLogits = scale * W kFinal, capped
   const PackedMatrix* matrix;
   const float* bias;  // null: none
   float scale, logit_cap;
 };
 
-using StepOp =
-    std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep, AddNormStep,
-                 ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep, LatentQueryStep,
-                 LatentAttendStep, LatentValueStep, IndexStoreStep, IndexScoreStep, IndexChooseStep,
-                 DeltaConvStep, DeltaRuleStep, RouteStep, GateUpStep, QuantizeHiddenStep, DownStep, HeadStep>;
+using StepOp = std::variant<EmbedStep, CopyStep, NormStep, QuantizeStep, ProjectStep, ResidualStep,
+                            AddNormStep, ZeroStep, ScaleStep, RotateStoreStep, AttendStep, LatentStoreStep,
+                            LatentQueryStep, LatentAttendStep, LatentValueStep, IndexStoreStep,
+                            IndexScoreStep, IndexChooseStep, DeltaConvStep, DeltaRuleStep, RouteStep,
+                            GateUpStep, QuantizeHiddenStep, DownStep, HeadStep, AdaptStep, AdaptExpertsStep>;
 
 struct Step {
   std::string name;
@@ -228,9 +239,11 @@ struct Plan {
   int moe_layers = 0;                  // the decoder's first
   int max_chosen_positions = 0;        // over indexers; 0: none
   int max_experts = 0, max_top_k = 0;  // over MoE layers; dense FFNs count as one expert for everyone
+  bool adapts = false;                 // has the steps that adapters need
+  int max_adapted = 0;                 // matrices of one AdaptStep
 };
 
-// References the model: it must outlive the plan.
-Plan Compile(const Model& model);
+// References the model: it must outlive the plan. `adapters`: sequences may have some (model/lora.h).
+Plan Compile(const Model& model, bool adapters = false);
 
 }  // namespace sluice::model

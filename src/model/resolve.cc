@@ -9,6 +9,7 @@
 #include "model/family.h"
 #include "model/name_pattern.h"
 #include "model/resolve_packed.h"
+#include "model/rule_layout.h"
 #include "model/scale_grid.h"
 #include "model/weight_needs.h"
 
@@ -37,53 +38,6 @@ bool IsInteger(DType type) {
     default:
       return false;
   }
-}
-
-// What a rule's fix says about how its tensor stands in the file.
-struct Layout {
-  bool transposed = false;
-  bool doubled = false;      // holds two weights' rows,
-  bool in_turn = false;      // ... one of each after the other
-  int part = 0;              // which of the two
-  bool expert_rows = false;  // experts one below the other
-  bool fused = false;        // q, k and v
-  bool grouped = false;      // several weights, group by group
-};
-Layout LayoutOf(Rule::Fix fix) {
-  using Fix = Rule::Fix;
-  switch (fix) {
-    case Fix::kNone:
-      return {};
-    case Fix::kFirstHalf:
-      return {.doubled = true};
-    case Fix::kSecondHalf:
-      return {.doubled = true, .part = 1};
-    case Fix::kEvenRows:
-      return {.doubled = true, .in_turn = true};
-    case Fix::kOddRows:
-      return {.doubled = true, .in_turn = true, .part = 1};
-    case Fix::kTranspose:
-      return {.transposed = true};
-    case Fix::kTransposedFirstHalf:
-      return {.transposed = true, .doubled = true};
-    case Fix::kTransposedSecondHalf:
-      return {.transposed = true, .doubled = true, .part = 1};
-    case Fix::kTransposedEven:
-      return {.transposed = true, .doubled = true, .in_turn = true};
-    case Fix::kTransposedOdd:
-      return {.transposed = true, .doubled = true, .in_turn = true, .part = 1};
-    case Fix::kExpertRows:
-      return {.expert_rows = true};
-    case Fix::kTransposedExpertRows:
-      return {.transposed = true, .expert_rows = true};
-    case Fix::kFusedQ:
-    case Fix::kFusedK:
-    case Fix::kFusedV:
-      return {.fused = true};
-    case Fix::kGrouped:
-      return {.grouped = true};
-  }
-  return {};
 }
 
 constexpr std::string_view kBlocks = "_blocks", kScales = "_scales";
@@ -325,14 +279,6 @@ class Resolver {
     SLUICE_CHECK_OK(AddBlockScales(tensor, found, need, &view));
     map_.Add(need.canonical, need.layer, expert, std::move(view));
     return {};
-  }
-
-  // The row of the tensor where row r of the weight stands.
-  static int64_t StoredRowOf(const WeightNeed& need, const Layout& layout, int64_t r) {
-    if (layout.fused) return need.first_fused_row + r;
-    if (!layout.grouped) return r;
-    const int64_t rows = need.rows / need.groups;
-    return r / rows * need.group_rows + need.first_group_row + r % rows;
   }
 
   // Of a matrix that holds several weights, the scales of one: its rows must fill whole blocks.

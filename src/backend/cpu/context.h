@@ -100,6 +100,15 @@ class Choice {
   Arena positions_, scores_;
 };
 
+class AdapterRows;
+
+// One row that an adapter changes: `in` is x or A x, `row` what the caller calls it.
+struct AdaptedRow {
+  const model::LowRankMatrix* matrices;
+  int64_t row;
+  const float* in;
+};
+
 struct Context {
   const model::Plan* plan = nullptr;
   const kernels::Table* kernels = nullptr;
@@ -107,6 +116,7 @@ struct Context {
   Buffers* buffers = nullptr;
   Routing* routing = nullptr;
   Choice* choice = nullptr;
+  AdapterRows* adapters = nullptr;  // null: no sequence of the batch has an adapter
   int workers = 1;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits
@@ -123,6 +133,7 @@ struct Worker {
   std::vector<float*> y;
   std::vector<const std::byte*> key_pages, value_pages;
   std::vector<const float*> rows[3];
+  std::vector<AdaptedRow> adapted;  // of a batch's adapters
 
   float* Floats(int64_t n);      // 64-byte aligned
   float* MoreFloats(int64_t n);  // a second area

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "backend/cpu/adapters.h"
 #include "backend/cpu/step_clock.h"
 #include "backend/cpu/steps.h"
 #include "model/rope.h"
@@ -15,6 +16,7 @@ class CpuBackend final : public Backend {
   CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan,
              Buffers buffers, Choice choice, kv::Pool pool)
       : options_(options),
+        model_(model),
         vocab_(model.desc.vocab),
         team_(team),
         plan_(std::move(plan)),
@@ -60,6 +62,7 @@ class CpuBackend final : public Backend {
     FindRuns(batch);
     context_.batch = &batch;
     context_.outputs = outputs_;
+    context_.adapters = adapter_rows_.Start(batch, plan_) ? &adapter_rows_ : nullptr;
     for (Progress& p : progress_) {
       p.next.store(0, std::memory_order_relaxed);
       p.done.store(0, std::memory_order_relaxed);
@@ -140,7 +143,18 @@ class CpuBackend final : public Backend {
       if (token.position < 0 || token.position >= batch.sequences[token.sequence]->capacity())
         return Fail(ErrorCode::kInternal, fmt::format("position {} has no KV block", token.position));
     }
+    SLUICE_CHECK_OK(CheckAdapters(batch));
     return batch.encode ? CheckEncode(batch) : CheckSources(batch);
+  }
+
+  Status CheckAdapters(const Batch& batch) const {
+    if (!batch.adapters.empty() && batch.adapters.size() != batch.sequences.size())
+      return Fail(ErrorCode::kInternal, fmt::format("{} sequences with {} adapters", batch.sequences.size(),
+                                                    batch.adapters.size()));
+    for (const model::Adapter* adapter : batch.adapters)
+      if (adapter != nullptr && (!plan_.adapts || &adapter->model() != &model_))
+        return Fail(ErrorCode::kInternal, "an adapter for another model, or where none was expected");
+    return {};
   }
 
   // The encoder sees whole sources only, since each of their tokens sees all others.
@@ -221,6 +235,7 @@ class CpuBackend final : public Backend {
   }
 
   const CpuOptions options_;
+  const model::Model& model_;
   const int vocab_;
   ThreadTeam& team_;
   const model::Plan plan_;
@@ -228,6 +243,7 @@ class CpuBackend final : public Backend {
   Choice choice_;
   kv::Pool pool_;
   Routing routing_;
+  AdapterRows adapter_rows_;
   SequenceRuns sequence_runs_;
   std::vector<std::vector<float>> rope_;
   std::vector<Worker> workers_;
@@ -258,7 +274,7 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
   if (options.max_tokens < 1)
     return Fail(ErrorCode::kUsage, fmt::format("batches of {} tokens cannot be computed", options.max_tokens),
                 "allow at least 1");
-  model::Plan plan = model::Compile(model);
+  model::Plan plan = model::Compile(model, options.adapters);
   SLUICE_TRY(cpu::Buffers buffers, cpu::Buffers::Create(plan, options.max_tokens));
   // Without overflow for any context; the pool refuses less than one block.
   const int64_t blocks =

@@ -35,6 +35,8 @@ SLUICE_STEP(RouteStep);
 SLUICE_STEP(GateUpStep);
 SLUICE_STEP(QuantizeHiddenStep);
 SLUICE_STEP(DownStep);
+SLUICE_STEP(AdaptStep);
+SLUICE_STEP(AdaptExpertsStep);
 
 #undef SLUICE_STEP
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/adapters.h"
 #include "backend/cpu/cached_rows.h"
 #include "backend/cpu/steps.h"
 
@@ -260,6 +261,7 @@ void RunTile(const model::LatentQueryStep& step, const Context& c, Worker& worke
   };
   TakeCopies(c, worker, k_b.activations, mla.nope_dim, c.tokens(), query);
   MatmulPanels(c, worker, k_b, 0, k_b.panels(), c.tokens(), out);
+  AddWholeAdapters(c, worker, k_b, query, out);
   for (int64_t t = 0; t < c.tokens(); ++t) {
     std::copy_n(query(t) + mla.nope_dim, mla.rope_dim, out(t, mla.kv_rank));
     c.kernels->scale(mla.scale, width, out(t, 0));
@@ -318,11 +320,13 @@ int64_t TileCount(const model::LatentValueStep& step, const Context&) { return s
 void RunTile(const model::LatentValueStep& step, const Context& c, Worker& worker, int64_t h) {
   const model::Mla& mla = step.mla;
   const model::PackedMatrix& v_b = (*step.v_b)[h];
-  TakeCopies(c, worker, v_b.activations, mla.kv_rank, c.tokens(),
-             [&](int64_t t) { return c.buffers->Row(Buffer::kLatentOut, t) + h * mla.kv_rank; });
-  MatmulPanels(c, worker, v_b, 0, v_b.panels(), c.tokens(), [&](int64_t t, int64_t row) {
+  const auto latent = [&](int64_t t) { return c.buffers->Row(Buffer::kLatentOut, t) + h * mla.kv_rank; };
+  const auto out = [&](int64_t t, int64_t row) {
     return c.buffers->Row(Buffer::kAttended, t) + h * mla.v_dim + row;
-  });
+  };
+  TakeCopies(c, worker, v_b.activations, mla.kv_rank, c.tokens(), latent);
+  MatmulPanels(c, worker, v_b, 0, v_b.panels(), c.tokens(), out);
+  AddWholeAdapters(c, worker, v_b, latent, out);
 }
 
 }  // namespace sluice::backend::cpu

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/adapters.h"
 #include "backend/cpu/steps.h"
 #include "kernels/math.h"
 
@@ -84,16 +85,20 @@ int64_t TileCount(const model::ProjectStep& step, const Context& c) {
 }
 void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
   const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
-  int64_t part_first = 0;  // panels are counted over all parts
+  const auto same = [](int64_t t) { return t; };
+  const int64_t slots = static_cast<int64_t>(step.parts.size());
+  int64_t part_first = 0, slot = -1;  // panels are counted over all parts
   for (const auto& part : step.parts) {
+    ++slot;
     const model::PackedMatrix& m = *part.matrix;
     const int64_t begin = std::clamp<int64_t>(tile * per_tile - part_first, 0, m.panels());
     const int64_t end = std::clamp<int64_t>((tile + 1) * per_tile - part_first, 0, m.panels());
     part_first += m.panels();
     if (begin == end) continue;
     TakeRows(c, worker, step.in, m, c.tokens());
-    MatmulPanels(c, worker, m, begin, end, c.tokens(),
-                 [&](int64_t t, int64_t row) { return c.buffers->Row(part.out, t) + row; });
+    const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(part.out, t) + row; };
+    MatmulPanels(c, worker, m, begin, end, c.tokens(), out);
+    AddAdapters(c, worker, m, slots, slot, begin, end, c.tokens(), same, same, out);
     if (part.bias == nullptr) continue;
     const int64_t row0 = begin * kPanelRows, rows = std::min(end * kPanelRows, m.rows) - row0;
     for (int64_t t = 0; t < c.tokens(); ++t)
@@ -112,8 +117,10 @@ void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, 
   const int64_t width = (last - first) * kPanelRows;
   float* product = worker.Floats(c.tokens() * width);
   TakeRows(c, worker, step.in, m, c.tokens());
-  MatmulPanels(c, worker, m, first, last, c.tokens(),
-               [&](int64_t t, int64_t row) { return product + t * width + row - row0; });
+  const auto out = [&](int64_t t, int64_t row) { return product + t * width + row - row0; };
+  const auto same = [](int64_t t) { return t; };
+  MatmulPanels(c, worker, m, first, last, c.tokens(), out);
+  AddAdapters(c, worker, m, 1, 0, first, last, c.tokens(), same, same, out);
   for (int64_t t = 0; t < c.tokens(); ++t) {
     float* y = product + t * width;
     if (step.bias != nullptr) c.kernels->axpy(1.0f, step.bias + row0, rows, y);
@@ -149,8 +156,11 @@ void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int6
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
   const int64_t n = static_cast<int64_t>(c.outputs.size());
   TakeRows(c, worker, Buffer::kFinal, m, n);
-  MatmulPanels(c, worker, m, first, last, n,
-               [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; });
+  const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; };
+  MatmulPanels(c, worker, m, first, last, n, out);
+  AddAdapters(
+      c, worker, m, 1, 0, first, last, n, [&](int64_t i) { return c.outputs[i]; },
+      [](int64_t i) { return i; }, out);
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
   for (int64_t t = 0; t < n; ++t) {
     float* logits = c.buffers->Row(Buffer::kLogits, t) + row0;

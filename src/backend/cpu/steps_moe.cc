@@ -2,6 +2,8 @@
 // all experts form one list, so that an unbalanced router leaves no worker idle.
 #include <algorithm>
 
+#include "backend/cpu/adapters.h"
+#include "backend/cpu/expert_groups.h"
 #include "backend/cpu/router.h"
 #include "backend/cpu/steps.h"
 #include "kernels/math.h"
@@ -30,23 +32,6 @@ void GroupByExpert(const model::Router& router, const Context& c) {
     r.row_token[row] = static_cast<int32_t>(a / router.top_k);
     r.row_weight[row] = r.weights[a];
   }
-}
-
-// Every group of a step, the shared expert's last: its rows follow the routed ones, one per token.
-template <typename Step, typename Visit>
-void ForEachGroup(const Step& step, const Context& c, Visit visit) {
-  int32_t rows = 0;
-  if (step.experts != nullptr)
-    for (const ExpertGroup& g : c.routing->groups) {
-      visit(g, (*step.experts)[g.expert]);
-      rows = g.first + g.count;
-    }
-  if (step.shared != nullptr)
-    visit(ExpertGroup{kShared, rows, static_cast<int32_t>(c.tokens())}, *step.shared);
-}
-
-int32_t TokenOf(const Context& c, const ExpertGroup& g, int32_t i) {
-  return g.expert == kShared ? i : c.routing->row_token[g.first + i];
 }
 
 // Tiles of gate_up: each expert's panels are cut alike.
@@ -116,6 +101,15 @@ void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worke
     product(std::span(matrices).subspan(1), outs + 1);
     if (w.gate) product(std::span(matrices).first(1), outs);
   }
+  const auto adapt = [&](const model::PackedMatrix& m, int64_t slot, float* out) {
+    AddAdapters(
+        c, worker, m, 2, slot, first, last, g.count,
+        [&](int64_t i) { return TokenOf(c, g, static_cast<int32_t>(i)); },
+        [&](int64_t i) { return g.first + i; },
+        [&](int64_t i, int64_t row) { return out + i * width + row - row0; });
+  };
+  if (w.gate) adapt(w.gate, 0, gate);
+  adapt(w.up, 1, up);
   const auto finish = [&](const float* bias, float* out) {
     for (int32_t i = 0; i < g.count; ++i) {
       if (step.weight_on_input && g.expert != kShared)
@@ -199,8 +193,12 @@ void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int6
     for (int32_t i = 0; i < g.count; ++i)
       worker.x[i] = c.buffers->ActRow(Buffer::kHidden, w.down.activations, g.first + i);
     float* product = worker.Floats(g.count * width);
-    MatmulPanels(c, worker, w.down, first, last, g.count,
-                 [&](int64_t t, int64_t row) { return product + t * width + row - row0; });
+    const auto out = [&](int64_t t, int64_t row) { return product + t * width + row - row0; };
+    MatmulPanels(c, worker, w.down, first, last, g.count, out);
+    AddAdapters(
+        c, worker, w.down, 1, 0, first, last, g.count,
+        [&](int64_t i) { return TokenOf(c, g, static_cast<int32_t>(i)); },
+        [&](int64_t i) { return g.first + i; }, out);
     for (int32_t i = 0; i < g.count; ++i) {
       const int32_t t = TokenOf(c, g, i);
       if (w.down_bias != nullptr) c.kernels->axpy(1.0f, w.down_bias + row0, rows, product + i * width);

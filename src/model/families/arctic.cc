@@ -47,6 +47,14 @@ constexpr auto kGguf = Join(kGgufNorm, kGgufModel, kGgufGqa, kGgufFfn, kGgufExpe
 
 }  // namespace
 
-constinit const Family kArctic{"arctic", kNames, kNames, nullptr, Build, kHf, kGguf, kSkipRopeBuffers};
+constinit const Family kArctic{"arctic",
+                               kNames,
+                               kNames,
+                               nullptr,
+                               Build,
+                               kHf,
+                               kGguf,
+                               kSkipRopeBuffers,
+                               /*gguf_turns_heads=*/true};
 
 }  // namespace sluice::model

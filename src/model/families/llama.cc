@@ -28,6 +28,14 @@ constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn);
 
 }  // namespace
 
-constinit const Family kLlama{"llama", kTypes, kArchs, IsDense, Build, kHf, kGguf, kSkipRopeBuffers};
+constinit const Family kLlama{"llama",
+                              kTypes,
+                              kArchs,
+                              IsDense,
+                              Build,
+                              kHf,
+                              kGguf,
+                              kSkipRopeBuffers,
+                              /*gguf_turns_heads=*/true};
 
 }  // namespace sluice::model

@@ -27,6 +27,14 @@ constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts);
 
 }  // namespace
 
-constinit const Family kMixtral{"mixtral", kTypes, kArchs, HasExperts, Build, kHf, kGguf, kSkipRopeBuffers};
+constinit const Family kMixtral{"mixtral",
+                                kTypes,
+                                kArchs,
+                                HasExperts,
+                                Build,
+                                kHf,
+                                kGguf,
+                                kSkipRopeBuffers,
+                                /*gguf_turns_heads=*/true};
 
 }  // namespace sluice::model
