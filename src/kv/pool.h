@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/result.h"
 #include "kernels/table.h"
+#include "kv/idle_blocks.h"
+#include "kv/prefix_index.h"
 #include "kv/state_pool.h"
 
 namespace sluice::kv {
@@ -20,17 +23,20 @@ struct LayerShape {
   bool operator==(const LayerShape&) const = default;
 };
 
-// A sequence's blocks, in order of position, and its slot. Both belong to the pool.
+// A sequence's blocks, in order of position, and its slot. Both belong to the pool; full pages may be shared.
 struct PageTable {
   std::vector<int32_t> blocks;
   int64_t length = 0;                // positions stored
   int64_t longest = 0;               // positions that the whole request may reach, known from its start
   int32_t state = StatePool::kNone;  // its slot, where the model keeps states
+  int64_t known_pages = 0;           // the first pages, which the index knows
+  PrefixIndex::Text text = 0;        // where they end; before: PrefixIndex::Empty(salt)
 
   int64_t capacity() const { return static_cast<int64_t>(blocks.size()) * kernels::kPageTokens; }
 };
 
-// Not thread-safe: the engine's thread allocates, kernels only read the addresses.
+// A block is free, used by one or more tables, or idle: nobody's, and holding a page that may be asked for
+// again. Not thread-safe: the engine's thread allocates, kernels only read the addresses.
 class Pool {
  public:
   static Result<Pool> Create(std::vector<LayerShape> layers, kernels::KvType type, int64_t blocks);
@@ -38,7 +44,9 @@ class Pool {
   kernels::KvType type() const { return type_; }
   int64_t block_bytes() const { return block_bytes_; }
   int64_t blocks() const { return blocks_; }
-  int64_t free_blocks() const { return static_cast<int64_t>(free_.size()); }
+  // That Grow can take, idle ones among them.
+  int64_t free_blocks() const { return static_cast<int64_t>(free_.size()) + idle_.size(); }
+  int64_t idle_blocks() const { return idle_.size(); }
 
   // Every sequence takes a slot of `states` too, from its first block to its release.
   void KeepStates(StatePool states) { states_ = std::move(states); }
@@ -52,6 +60,15 @@ class Pool {
   // changes.
   Status Grow(PageTable* table, int64_t length);
   void Release(PageTable* table);
+
+  // The first of these `tokens` are what `table` holds. Gives it the pages that follow where the index knows
+  // them, up to position `end` at most, as long as its own length ends a page; blocks that it had there
+  // become free. Returns how many positions it gained.
+  int64_t Reuse(PageTable* table, std::span<const int32_t> tokens, int64_t end);
+  // Lets the index know the full pages of `table`, which holds the first of `tokens`. A page that is known
+  // already replaces the table's own: their bytes are the same.
+  void MakeKnown(PageTable* table, std::span<const int32_t> tokens);
+  void ForgetIdle();  // idle blocks become free
 
   std::byte* KeyPage(int32_t block, int layer, int head) const {
     const Place& p = places_[layer];
@@ -68,7 +85,15 @@ class Pool {
   kernels::KvType type_ = kernels::KvType::kF16;
   std::vector<Place> places_;
   int64_t block_bytes_ = 0, blocks_ = 0;
+  int32_t Take();
+  void Drop(int32_t block);  // one user less
+  // Page `page` of `table` becomes `known`.
+  void Adopt(PageTable* table, size_t page, const PrefixIndex::Page& known);
+
   std::vector<int32_t> free_;
+  std::vector<int32_t> users_;  // [blocks]: tables that hold it
+  IdleBlocks idle_;
+  PrefixIndex index_;
   StatePool states_;
   Arena arena_;
 };
