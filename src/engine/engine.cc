@@ -26,7 +26,8 @@ class EngineImpl final : public Engine {
       : options_(options),
         model_(std::move(model)),
         backend_(std::move(backend)),
-        scheduler_(&backend_->pool(), backend_->max_tokens()) {
+        scheduler_(&backend_->pool(), {backend_->max_tokens(), options.max_running,
+                                       options.share_prefixes && MayShare(backend_->plan())}) {
     for (const auto* steps : {&backend_->plan().steps, &backend_->plan().encoder_steps})
       for (const model::Step& step : *steps)
         if (const auto* route = std::get_if<model::RouteStep>(&step.op))
@@ -55,8 +56,10 @@ class EngineImpl final : public Engine {
     const RequestId id = ++last_id_;
     Sampler sampler(request.sampling, request.prompt);
     std::vector<int32_t> tokens = request.prompt;
-    inbox_.push_back(std::make_unique<Sequence>(Sequence{
-        id, std::move(request), std::move(on_event), std::move(sampler), std::move(tokens), {}, false}));
+    auto sequence = std::make_unique<Sequence>(Sequence{
+        id, std::move(request), std::move(on_event), std::move(sampler), std::move(tokens), {}, false});
+    sequence->salt = SaltOf(*sequence);
+    inbox_.push_back(std::move(sequence));
     wake_.notify_all();
     return id;
   }
@@ -127,7 +130,20 @@ class EngineImpl final : public Engine {
     return {};
   }
 
-  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+  // A state has no pages to share, and what follows a source depends on it.
+  static bool MayShare(const model::Plan& plan) {
+    return plan.state_layers.empty() && plan.encoder_steps.empty();
+  }
+
+  // Keys depend on a request's tokens, its salt, and which angles a request of its length takes.
+  uint32_t SaltOf(const Sequence& s) const {
+    uint32_t salt = s.request.kv_salt;
+    for (const model::RopeTable& rope : backend_->plan().ropes)
+      if (rope.original_ctx != 0) salt = salt << 1 | uint32_t{&rope.For(s.longest()) == &rope.long_request};
+    return salt;
+  }
+
+  using Sequences = Scheduler::Sequences;
 
   void Loop() {
     while (TakeWork()) {
@@ -158,7 +174,19 @@ class EngineImpl final : public Engine {
 
   void CountRunning() {
     const std::lock_guard lock(mutex_);
+    CountState();
+  }
+
+  // Under the lock.
+  void CountState() {
+    const kv::Pool& pool = backend_->pool();
     stats_.running = static_cast<int>(scheduler_.running());
+    stats_.kv_blocks = pool.blocks();
+    stats_.kv_blocks_idle = pool.idle_blocks();
+    stats_.kv_blocks_used = pool.blocks() - pool.free_blocks();
+    stats_.preemptions = scheduler_.counts().preemptions;
+    stats_.prefix_queries = scheduler_.counts().prefix_queries;
+    stats_.prefix_hits = scheduler_.counts().prefix_hits;
   }
 
   // Takes out what has ended. Blocks and places in the queue are free before a caller hears of the end: who
@@ -168,7 +196,7 @@ class EngineImpl final : public Engine {
     if (ended.empty()) return ended;
     const std::lock_guard lock(mutex_);
     open_ -= static_cast<int>(ended.size());
-    stats_.running = static_cast<int>(scheduler_.running());
+    CountState();
     return ended;
   }
 
@@ -245,6 +273,7 @@ class EngineImpl final : public Engine {
         if (s.describes(s.pages.length))
           s.prompt_outputs.push_back(DescribeToken(backend_->Logits(output++), s.tokens[s.pages.length + 1],
                                                    s.request.prompt_logprobs));
+      scheduler_.Computed(s);
       if (last) events_.emplace_back(&s, Next(s, backend_->Logits(output++)));
     }
   }
@@ -252,6 +281,7 @@ class EngineImpl final : public Engine {
   Event Next(Sequence& s, std::span<const float> logits) {
     Event event;
     event.prompt = std::exchange(s.prompt_outputs, {});
+    if (s.answered() == 0) event.cached = s.cached;
     if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
       event.finish = Finish::kError;
       event.error = {ErrorCode::kInternal,
@@ -330,10 +360,11 @@ class EngineImpl final : public Engine {
 
 Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> model, ThreadTeam& team,
                                                const EngineOptions& options) {
-  if (options.max_batch_tokens < 1 || options.max_queue < 1)
-    return Fail(ErrorCode::kUsage,
-                fmt::format("steps of {} tokens and a queue of {} requests: both must be at least 1",
-                            options.max_batch_tokens, options.max_queue));
+  if (options.max_batch_tokens < 1 || options.max_running < 1 || options.max_queue < 1)
+    return Fail(
+        ErrorCode::kUsage,
+        fmt::format("steps of {} tokens, {} requests at once and a queue of {}: all must be at least 1",
+                    options.max_batch_tokens, options.max_running, options.max_queue));
   EngineOptions resolved = options;
   if (resolved.context <= 0) resolved.context = std::min(model->desc.max_ctx, kDefaultContext);
   if (resolved.context > model->desc.max_ctx)

@@ -21,7 +21,9 @@ struct EngineOptions {
   int64_t kv_tokens = 0;  // positions kept over all requests; 0: kv_contexts times the context
   int kv_contexts = 1;
   int max_batch_tokens = 512;
-  int max_queue = 1024;  // requests waiting or running
+  int max_running = 256;       // requests computed at once
+  int max_queue = 1024;        // requests waiting or running
+  bool share_prefixes = true;  // keep what was computed for those who begin with the same tokens
 };
 
 struct EngineStats {
@@ -30,6 +32,10 @@ struct EngineStats {
   int64_t steps = 0;
   int64_t experts_touched = 0;                     // that had a token, summed over MoE layers and steps
   double prefill_seconds = 0, decode_seconds = 0;  // of steps with and without prompt tokens
+  int64_t preemptions = 0;
+  int64_t prefix_queries = 0, prefix_hits = 0;  // tokens that others may have computed before, and that were
+  // Now. Used: by running requests. Idle ones hold pages that nobody uses, and are taken when others run out.
+  int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;
 };
 
 // Threads: every public method may be called from any thread.

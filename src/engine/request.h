@@ -34,6 +34,8 @@ struct Request {
   std::vector<int32_t> stop_tokens;  // end the answer; reported as its last token with Finish::kStop
   int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
   int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
+  int priority = 0;                  // lower comes first; equals in order of arrival
+  uint32_t kv_salt = 0;              // requests share keys and values with those of the same number alone
 };
 
 enum class Finish : uint8_t { kStop, kLength, kCancelled, kError };
@@ -50,7 +52,8 @@ struct Event {
   std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;
   std::optional<Finish> finish;
-  Error error;  // Finish::kError
+  Error error;         // Finish::kError
+  int64_t cached = 0;  // with the first token: tokens of the prompt whose keys and values were there before
 };
 
 // Called on the engine's thread: it must return quickly and may not throw.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -18,18 +17,36 @@ struct Chunk {
   bool last() const { return count == sequence->pending(); }  // its last token's logits give the next token
 };
 
-// First come, first served. Sources are read whole, in steps of their own. A sequence is admitted when the
-// pool can hold it to its end, so that nothing admitted ever has to be thrown out. Sequences that decode go
-// first; prompts share the rest of the step in order of arrival.
+struct SchedulerOptions {
+  int max_batch_tokens = 512;
+  int max_running = 512;
+  bool share_prefixes = false;  // the pool's index knows what was computed
+};
+
+struct SchedulerCounts {
+  int64_t preemptions = 0;
+  int64_t prefix_queries = 0, prefix_hits = 0;  // tokens looked up when admitted, and found
+};
+
+// Sequences go by priority, then first come, first served. Sources are read whole, in steps of their own. A
+// sequence is admitted when the pool has blocks for the tokens it has; it takes more as it grows, and where
+// none are left the last in order is put back, to be computed again. The first in order can always go on, so
+// all come to their end. Sequences that decode go first in a step; prompts share the rest of it.
 class Scheduler {
  public:
-  Scheduler(kv::Pool* pool, int max_batch_tokens) : pool_(pool), max_batch_tokens_(max_batch_tokens) {}
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
-  void Add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
+  Scheduler(kv::Pool* pool, const SchedulerOptions& options) : pool_(pool), options_(options) {}
+
+  void Add(std::unique_ptr<Sequence> sequence) { Insert(waiting_, std::move(sequence)); }
   Sequence* Find(RequestId id);
   // Sequences whose sources the encoder reads together next.
   std::vector<Sequence*> ScheduleSources();
   std::vector<Chunk> Schedule();
+  // The pages of `sequence` hold what a step computed: others may use them.
+  void Computed(Sequence& sequence) {
+    if (options_.share_prefixes) pool_->MakeKnown(&sequence.pages, sequence.tokens);
+  }
   template <typename Visit>
   void ForEach(Visit visit) {
     for (const auto& s : running_) visit(*s);
@@ -37,23 +54,38 @@ class Scheduler {
   }
   // Takes out the sequences that `done` accepts, running ones first, and gives their blocks back.
   template <typename Done>
-  std::vector<std::unique_ptr<Sequence>> Remove(Done done);
+  Sequences Remove(Done done);
 
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
+  const SchedulerCounts& counts() const { return counts_; }
 
  private:
+  static void Insert(Sequences& sequences, std::unique_ptr<Sequence> sequence);
   void Admit();
+  bool Place(Sequence& sequence);
+  void TakeKnownPages(Sequence& sequence);
+  void GrowAnswers();
+  void Preempt();
+  bool OthersCompute(const Sequence& sequence, const std::vector<Chunk>& chunks) const;
+  void SharePrompts(int64_t budget, std::vector<Chunk>& chunks);
 
   kv::Pool* pool_;
-  const int64_t max_batch_tokens_;
-  std::deque<std::unique_ptr<Sequence>> waiting_;
-  std::vector<std::unique_ptr<Sequence>> running_;
+  const SchedulerOptions options_;
+  Sequences waiting_, running_;  // in order
+  SchedulerCounts counts_;
+  // The head of the queue as it was last turned away: it is tried again when this changes.
+  struct Refused {
+    RequestId id = 0;
+    int64_t free_blocks = 0, free_states = 0, running = 0;
+    bool operator==(const Refused&) const = default;
+  };
+  Refused refused_;
 };
 
 template <typename Done>
-std::vector<std::unique_ptr<Sequence>> Scheduler::Remove(Done done) {
-  std::vector<std::unique_ptr<Sequence>> removed;
+Scheduler::Sequences Scheduler::Remove(Done done) {
+  Sequences removed;
   const auto take = [&](std::unique_ptr<Sequence>& s) {
     if (!done(*s)) return false;
     pool_->Release(&s->pages);

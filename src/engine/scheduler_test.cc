@@ -44,19 +44,21 @@ class SchedulerTest : public ::testing::Test {
 };
 
 TEST_F(SchedulerTest, CutsPromptsToTheStepAndLetsAnswersGoFirst) {
-  Scheduler scheduler(&pool_, 10);
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 10});
   scheduler.Add(Make(1, 4, 5));
   EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 4, true}}));
   scheduler.Add(Make(2, 20, 5));
   scheduler.Add(Make(3, 3, 5));
-  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 9, false}}));
-  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 9, false}}));
-  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 2, true}, {3, 3, true}}));
-  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 1, true}, {3, 1, true}}));
+  scheduler.Add(Make(4, 4, 5));
+  // Most for the first prompt, a quarter for the shortest of the others.
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 7, false}, {3, 2, false}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {3, 1, true}, {2, 6, false}, {4, 2, false}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {3, 1, true}, {2, 6, false}, {4, 2, true}}));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}, {2, 1, true}, {3, 1, true}, {4, 1, true}}));
 }
 
 TEST_F(SchedulerTest, ReadsWholeSourcesFirst) {
-  Scheduler scheduler(&pool_, 10);  // 8 blocks
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 10});  // 8 blocks
   for (const auto& [id, source] : {std::pair{1, 6}, {2, 5}, {3, 1}}) {
     auto sequence = Make(id, 1, 5);
     sequence->request.source.assign(source, 1);
@@ -82,19 +84,19 @@ TEST_F(SchedulerTest, ReadsWholeSourcesFirst) {
 }
 
 TEST_F(SchedulerTest, WaitsForRoomForSourceAndAnswer) {
-  Scheduler scheduler(&pool_, 512);
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 512});
   for (const RequestId id : {1, 2}) {
     auto sequence = Make(id, 1, 40);         // 2 blocks
     sequence->request.source.assign(90, 1);  // 3 blocks
     scheduler.Add(std::move(sequence));
   }
   EXPECT_EQ(scheduler.ScheduleSources().size(), 1u);
-  EXPECT_EQ(pool_.free_blocks(), 3);  // none taken for a source whose answer has no room
+  EXPECT_EQ(pool_.free_blocks(), 4);  // none taken for a source whose answer has no room
   EXPECT_EQ(scheduler.waiting(), 1);
 }
 
 TEST_F(SchedulerTest, NeverExceedsTheStep) {
-  Scheduler scheduler(&pool_, 3);
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 3});
   for (RequestId id = 1; id <= 6; ++id) scheduler.Add(Make(id, static_cast<int>(id), 4));
   for (int i = 0; i < 30; ++i) {
     int64_t tokens = 0;
@@ -108,24 +110,105 @@ TEST_F(SchedulerTest, NeverExceedsTheStep) {
   FAIL() << "six requests of at most ten tokens are not done after thirty steps";
 }
 
-TEST_F(SchedulerTest, AdmitsInOrderWhatThePoolHoldsToItsEnd) {
-  Scheduler scheduler(&pool_, 100);
-  scheduler.Add(Make(1, 100, 60));  // 5 of 8 blocks
-  scheduler.Add(Make(2, 60, 70));   // 5
-  scheduler.Add(Make(3, 5, 5));     // 1, but not before 2
+TEST_F(SchedulerTest, AdmitsInOrderWhatThePoolHoldsNow) {
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 200});
+  scheduler.Add(Make(1, 100, 60));   // 4 of 8 blocks, 5 in the end
+  scheduler.Add(Make(2, 120, 130));  // 4, but one is left for the first
+  scheduler.Add(Make(3, 5, 5));      // 1, but not before 2
   EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 100, true}}));
-  EXPECT_EQ(pool_.free_blocks(), 3);
+  EXPECT_EQ(pool_.free_blocks(), 4);
   EXPECT_EQ(scheduler.waiting(), 2);
   const auto removed = scheduler.Remove([](const Sequence& s) { return s.id == 1; });
   ASSERT_EQ(removed.size(), 1u);
   EXPECT_EQ(removed[0]->id, 1u);
   EXPECT_EQ(pool_.free_blocks(), 8);
-  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 60, true}, {3, 5, true}}));
-  EXPECT_EQ(pool_.free_blocks(), 2);
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 120, true}, {3, 5, true}}));
+  EXPECT_EQ(pool_.free_blocks(), 3);
+}
+
+TEST_F(SchedulerTest, RunsNoMoreAtOnceThanAllowed) {
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 100, .max_running = 2});
+  for (RequestId id = 1; id <= 3; ++id) scheduler.Add(Make(id, 2, 4));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 2, true}, {2, 2, true}}));
+  scheduler.Remove([](const Sequence& s) { return s.id == 1; });
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 1, true}, {3, 2, true}}));
+}
+
+// The last in order is put back where blocks run out, and goes on from its beginning when there are some
+// again.
+TEST_F(SchedulerTest, PutsBackTheYoungestWhenBlocksRunOut) {
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 400});
+  scheduler.Add(Make(1, 96, 100));  // 3 blocks, 7 in the end
+  scheduler.Add(Make(2, 96, 100));
+  EXPECT_EQ(Step(scheduler).size(), 2u);
+  std::vector<Part> parts;
+  for (int i = 0; i < 32; ++i) EXPECT_EQ((parts = Step(scheduler)).size(), 2u) << i;
+  EXPECT_EQ(pool_.free_blocks(), 0);  // 4 each, full
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{1, 1, true}}));
+  EXPECT_EQ(scheduler.counts().preemptions, 1);
+  EXPECT_EQ(scheduler.waiting(), 1);
+  const Sequence* second = scheduler.Find(2);
+  EXPECT_EQ(second->pages.length, 0);
+  EXPECT_EQ(second->answered(), 33) << "what it has said stands";
+  scheduler.Remove([](const Sequence& s) { return s.id == 1; });
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 96 + 33, true}}));
+}
+
+TEST_F(SchedulerTest, PrioritiesComeFirstAndTakeBlocksFromOthers) {
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 400});
+  const auto make = [&](RequestId id, int prompt, int priority) {
+    auto sequence = Make(id, prompt, 3);
+    sequence->request.priority = priority;
+    return sequence;
+  };
+  scheduler.Add(make(1, 60, 5));
+  scheduler.Add(make(2, 60, 0));
+  scheduler.Add(make(3, 60, 0));
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 60, true}, {3, 60, true}, {1, 60, true}}));
+  scheduler.Add(make(4, 90, 0));  // 3 of 2 blocks: in place of the first
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 1, true}, {3, 1, true}, {4, 90, true}}));
+  scheduler.Add(make(5, 90, 0));  // equals wait
+  EXPECT_EQ(Step(scheduler), (std::vector<Part>{{2, 1, true}, {3, 1, true}, {4, 1, true}}));
+  EXPECT_EQ(scheduler.counts().preemptions, 1);
+  std::vector<RequestId> order;
+  scheduler.ForEach([&](Sequence& s) { order.push_back(s.id); });
+  EXPECT_EQ(order, (std::vector<RequestId>{2, 3, 4, 5, 1}));
+}
+
+// Of several that ask the same at once, one computes each page, and the others wait for it.
+TEST_F(SchedulerTest, SharedPrefixesAreComputedOnce) {
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 40, .share_prefixes = true});
+  for (RequestId id = 1; id <= 3; ++id) {
+    auto sequence = Make(id, 70, 5);
+    sequence->tokens[69] = static_cast<int32_t>(id);
+    scheduler.Add(std::move(sequence));
+  }
+  const auto step = [&] {
+    std::vector<Part> parts = Step(scheduler);
+    for (const Part& part : parts) scheduler.Computed(*scheduler.Find(part.id));
+    return parts;
+  };
+  EXPECT_EQ(step(), (std::vector<Part>{{1, 40, false}}));
+  EXPECT_EQ(step(), (std::vector<Part>{{1, 30, true}}));
+  EXPECT_EQ(step(), (std::vector<Part>{{1, 1, true}, {2, 6, true}, {3, 6, true}}));
+  EXPECT_EQ(pool_.free_blocks(), 8 - 2 - 3);
+  EXPECT_EQ(scheduler.Find(1)->cached, 0);
+  EXPECT_EQ(scheduler.Find(3)->cached, 64);
+  EXPECT_EQ(scheduler.counts().prefix_hits, 128);
+  EXPECT_EQ(scheduler.counts().prefix_queries, 210);
+  scheduler.Add(Make(4, 64, 5));
+  EXPECT_EQ(step().back(), (Part{4, 32, true})) << "the last token is always computed";
+  auto described = Make(5, 64, 5);
+  described->request.prompt_logprobs = 0;
+  scheduler.Remove([](const Sequence& s) { return s.id != 4; });
+  scheduler.Add(std::move(described));
+  EXPECT_EQ(step().back(), (Part{5, 39, false})) << "who asks about every token computes every token";
+  scheduler.Remove([](const Sequence&) { return true; });
+  EXPECT_EQ(pool_.free_blocks(), 8);
 }
 
 TEST_F(SchedulerTest, RemovesFromBothQueuesAndKeepsTheOrder) {
-  Scheduler scheduler(&pool_, 100);
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 100});
   for (RequestId id = 1; id <= 4; ++id) scheduler.Add(Make(id, 60, 4));  // 2 blocks each: all run
   Step(scheduler);
   for (RequestId id = 5; id <= 8; ++id) scheduler.Add(Make(id, 60, 4));
@@ -149,7 +232,7 @@ TEST_F(SchedulerTest, RemovesFromBothQueuesAndKeepsTheOrder) {
 }
 
 TEST_F(SchedulerTest, NothingToDo) {
-  Scheduler scheduler(&pool_, 4);
+  Scheduler scheduler(&pool_, {.max_batch_tokens = 4});
   EXPECT_TRUE(scheduler.Schedule().empty());
   scheduler.Add(Make(1, 1000, 1));  // never fits
   EXPECT_TRUE(scheduler.Schedule().empty());

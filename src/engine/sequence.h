@@ -19,13 +19,17 @@ struct Sequence {
   bool ended = false;                            // to be removed
   std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
   kv::PageTable source = {};  // of request.source; its length is 0 until the encoder has read it
+  uint32_t salt = 0;          // sequences of different salts share no pages
+  bool preempted = false;     // has been put back at least once
+  int64_t cached = 0;         // tokens of the prompt that were not computed for this request
 
   bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - pages.length; }
   // The logits at this position are wanted for the prompt's next token.
   bool describes(int64_t position) const {
-    return request.prompt_logprobs >= 0 && position + 1 < static_cast<int64_t>(request.prompt.size());
+    return request.prompt_logprobs >= 0 && answered() == 0 &&
+           position + 1 < static_cast<int64_t>(request.prompt.size());
   }
   int64_t longest() const { return static_cast<int64_t>(request.prompt.size()) + request.max_tokens; }
 };
