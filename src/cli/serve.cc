@@ -23,6 +23,9 @@ struct Options {
   std::string model, host = "127.0.0.1", key, key_file;
   bool open = false;  // no key is needed, wherever it listens
   int64_t port = 8080, context = 0, kv_tokens = 0;
+  double queue_seconds = 0;
+  int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
+  bool no_prefix_cache = false;
   ComputeFlags compute;
 };
 
@@ -57,7 +60,11 @@ Result<int> Serve(Options& options, Settings& settings) {
   SLUICE_TRY(std::string key, ReadKey(options));
   std::signal(SIGPIPE, SIG_IGN);  // clients that go away are no reason to end
   engine::EngineOptions engine_options{.context = static_cast<int>(options.context),
-                                       .kv_tokens = options.kv_tokens};
+                                       .kv_tokens = options.kv_tokens,
+                                       .max_running = static_cast<int>(options.max_batch),
+                                       .max_queue = static_cast<int>(options.max_queue),
+                                       .queue_seconds = options.queue_seconds,
+                                       .share_prefixes = !options.no_prefix_cache};
   if (options.kv_tokens == 0) engine_options.kv_contexts = kContextsAtOnce;
   SLUICE_TRY(const Session session, OpenSession(options.model, options.compute, engine_options));
   const auto backend = server::MakeEngineBackend(*session.engine, *session.tokenizer, session.name);
@@ -94,6 +101,13 @@ void AddServe(CLI::App& program, Action& action) {
                     "Longest prompt and answer in tokens; 0: the model's, at most 4096");
   settings->Integer("--kv-tokens", &options->kv_tokens, 0, INT64_MAX,
                     "Tokens kept over all requests; 0: four contexts");
+  settings->Integer("--max-batch", &options->max_batch, 1, INT32_MAX, "Requests computed at once [256]");
+  settings->Integer("--max-queue", &options->max_queue, 1, INT32_MAX,
+                    "Requests computed or waiting; more are answered 429 [1024]");
+  settings->Real("--queue-timeout", &options->queue_seconds, 0, 1e6,
+                 "Seconds that a request may wait for room before it is answered 429; 0: any time");
+  settings->Flag("--no-prefix-cache", &options->no_prefix_cache,
+                 "Compute every prompt anew, also what an earlier one began with");
   options->compute.AddTo(*settings);
   verb.Do([options, settings] { return Serve(*options, *settings); });
 }

@@ -15,6 +15,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double SecondsBetween(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
 constexpr int kDefaultContext = 4096;
 // Of a model that keeps states: memory is touched only by sequences that run.
 constexpr int64_t kFewestStates = 8, kTokensPerState = 1024;
@@ -59,6 +63,7 @@ class EngineImpl final : public Engine {
     auto sequence = std::make_unique<Sequence>(Sequence{
         id, std::move(request), std::move(on_event), std::move(sampler), std::move(tokens), {}, false});
     sequence->salt = SaltOf(*sequence);
+    sequence->arrived = Clock::now();
     inbox_.push_back(std::move(sequence));
     wake_.notify_all();
     return id;
@@ -152,6 +157,7 @@ class EngineImpl final : public Engine {
       const std::vector<Chunk> chunks = scheduler_.Schedule();
       CountRunning();
       if (!chunks.empty()) RunStep(chunks);
+      EndLate();
     }
     scheduler_.ForEach([](Sequence& s) { s.ended = true; });
     End(Finish::kCancelled, {});
@@ -205,6 +211,42 @@ class EngineImpl final : public Engine {
     for (const auto& s : TakeEnded()) s->on_event({.token = {}, .finish = finish, .error = error});
   }
 
+  // Ends what is out of time. Behind a step: who waits then has found no room.
+  void EndLate() {
+    const Clock::time_point now = Clock::now();
+    bool any = false;
+    scheduler_.ForEach([&](Sequence& s) { any |= s.ended = IsLate(s, now) || IsLateInQueue(s, now); });
+    if (!any) return;
+    for (const auto& s : TakeEnded()) {
+      if (IsLate(*s, now)) {
+        s->on_event({.token = {}, .finish = Finish::kTimeout, .error = OutOfTime(*s)});
+      } else {
+        s->on_event({.token = {}, .finish = Finish::kError, .error = NoRoomInTime()});
+      }
+    }
+  }
+  static bool IsLate(const Sequence& s, Clock::time_point now) {
+    return s.request.seconds > 0 && SecondsBetween(s.arrived, now) > s.request.seconds;
+  }
+  bool IsLateInQueue(const Sequence& s, Clock::time_point now) const {
+    return options_.queue_seconds > 0 && s.pages.blocks.empty() && !s.preempted &&
+           SecondsBetween(s.arrived, now) > options_.queue_seconds;
+  }
+  static Error OutOfTime(const Sequence& s) {
+    return {ErrorCode::kTryLater,
+            fmt::format("the {} s that the request allows passed after {} tokens of the answer",
+                        s.request.seconds, s.answered()),
+            "allow more time or ask for fewer tokens"};
+  }
+  Error NoRoomInTime() const {
+    return {
+        ErrorCode::kTryLater,
+        fmt::format("the request waited {} s for room among {} running ones, the longest this server lets "
+                    "it wait",
+                    options_.queue_seconds, scheduler_.running()),
+        "try again later"};
+  }
+
   void Encode(const std::vector<Sequence*>& sequences) {
     const auto start = Clock::now();
     tokens_.clear();
@@ -221,7 +263,7 @@ class EngineImpl final : public Engine {
       s->ended = s->ended || !status;
     }
     if (!status) return End(Finish::kError, status.error());
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = SecondsBetween(start, Clock::now());
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += static_cast<int64_t>(tokens_.size());
     stats_.prefill_seconds += seconds;
@@ -257,7 +299,7 @@ class EngineImpl final : public Engine {
       return End(Finish::kError, status.error());
     }
     Commit(chunks);
-    Account(chunks, std::chrono::duration<double>(Clock::now() - start).count());
+    Account(chunks, SecondsBetween(start, Clock::now()));
     const Sequences ended = TakeEnded();  // alive until their callers have heard
     for (const auto& [sequence, event] : events_) sequence->on_event(event);
   }

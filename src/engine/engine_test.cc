@@ -244,6 +244,62 @@ TEST_F(EngineTest, ThePlaceInTheQueueIsFreeBeforeTheEndIsTold) {
   EXPECT_EQ(last.Wait().finish, Finish::kLength);
 }
 
+TEST_F(EngineTest, ARequestOutOfTimeEndsWithWhatItHas) {
+  Create({.context = 256});
+  Request request = Ask(Prompt(5), 200);
+  request.seconds = 0.1;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(101);
+  const Recorder recorder;
+  ASSERT_TRUE(engine_->Submit(request, Then(recorder, [&](int tokens) {
+                                if (tokens == 3) std::this_thread::sleep_until(end);
+                              })));
+  const Recorded answer = recorder.Wait();
+  EXPECT_EQ(answer.finish, Finish::kTimeout);
+  EXPECT_LE(answer.tokens.size(), 3u);
+  EXPECT_NE(answer.error.message.find("the 0.1 s that the request allows passed after"), std::string::npos)
+      << answer.error.message;
+  request.seconds = 1000;
+  EXPECT_EQ(Answer(request).tokens.size(), 200u);
+  ExpectNothingLeft();
+}
+
+TEST_F(EngineTest, WhoFindsNoRoomInTimeIsTold) {
+  Create({.context = 64, .max_running = 1, .queue_seconds = 1e-9});
+  std::promise<void> gate;
+  auto open = gate.get_future().share();
+  const Recorder first, second;
+  ASSERT_TRUE(engine_->Submit(Ask(Prompt(5), 9), Then(first, [open](int) { open.wait(); })));
+  ASSERT_TRUE(engine_->Submit(Ask(Prompt(5), 9), second.Listen()));
+  gate.set_value();
+  const Recorded refused = second.Wait();
+  EXPECT_EQ(refused.finish, Finish::kError);
+  EXPECT_EQ(refused.error.code, ErrorCode::kTryLater);
+  EXPECT_EQ(first.Wait().tokens.size(), 9u);
+  ExpectNothingLeft();
+}
+
+// A prompt that was computed before costs its last token alone, and gives the same answer.
+TEST_F(EngineTest, KnownPrefixesAreNotComputedAgain) {
+  Create({.context = 128});
+  const Recorded first = Answer(Ask(Prompt(100), 10)), second = Answer(Ask(Prompt(100), 10));
+  EXPECT_EQ(first.cached, 0);
+  EXPECT_EQ(second.cached, 96);
+  EXPECT_EQ(second.ids(), first.ids());
+  // Also what was answered: the next turn of a conversation.
+  std::vector<int32_t> next = Prompt(100);
+  const std::vector<int32_t> said = Answer(Ask(Prompt(100), 28)).ids();
+  next.insert(next.end(), said.begin(), said.end() - 1);
+  next.resize(127, 5);
+  EXPECT_EQ(Answer(Ask(next, 1)).cached, 96);
+  EXPECT_EQ(engine_->stats().prefix_hits, 3 * 96);
+  Request salted = Ask(Prompt(100), 10);
+  salted.kv_salt = 1;
+  EXPECT_EQ(Answer(salted).cached, 0);
+  Create({.context = 128, .share_prefixes = false});
+  EXPECT_EQ(Answer(Ask(Prompt(100), 10)).ids(), first.ids());
+  EXPECT_EQ(Answer(Ask(Prompt(100), 10)).cached, 0);
+}
+
 TEST_F(EngineTest, DestructionEndsEveryRequest) {
   for (const int tokens : {0, 1, 5}) {
     Create({.context = 256, .kv_tokens = 512, .max_batch_tokens = 16});

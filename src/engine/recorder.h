@@ -17,6 +17,7 @@ struct Recorded {
   std::vector<TokenOutput> prompt, tokens;
   std::optional<Finish> finish;
   Error error;
+  int64_t cached = 0;
 
   std::vector<int32_t> ids() const {
     std::vector<int32_t> ids;
@@ -36,6 +37,7 @@ class Recorder {
       if (event.token) state->record.tokens.push_back(*event.token);
       state->record.finish = event.finish;
       state->record.error = event.error;
+      state->record.cached += event.cached;
       state->changed.notify_all();
     };
   }

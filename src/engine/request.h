@@ -35,10 +35,11 @@ struct Request {
   int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
   int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
   int priority = 0;                  // lower comes first; equals in order of arrival
+  double seconds = 0;                // may pass until the answer's end; 0: any time
   uint32_t kv_salt = 0;              // requests share keys and values with those of the same number alone
 };
 
-enum class Finish : uint8_t { kStop, kLength, kCancelled, kError };
+enum class Finish : uint8_t { kStop, kLength, kCancelled, kTimeout, kError };
 
 struct TokenOutput {
   int32_t id = 0;
@@ -47,12 +48,13 @@ struct TokenOutput {
 };
 
 // One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled,
-// failed (a logit that is not finite is a numerical error), or stopped because every token is banned.
+// out of time, failed (a logit that is not finite is a numerical error), or stopped because every token is
+// banned.
 struct Event {
   std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;
   std::optional<Finish> finish;
-  Error error;         // Finish::kError
+  Error error;         // Finish::kTimeout, kError
   int64_t cached = 0;  // with the first token: tokens of the prompt whose keys and values were there before
 };
 

@@ -1,6 +1,7 @@
 // A request being answered.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "engine/request.h"
@@ -21,7 +22,8 @@ struct Sequence {
   kv::PageTable source = {};  // of request.source; its length is 0 until the encoder has read it
   uint32_t salt = 0;          // sequences of different salts share no pages
   bool preempted = false;     // has been put back at least once
-  int64_t cached = 0;         // tokens of the prompt that were not computed for this request
+  std::chrono::steady_clock::time_point arrived = {};
+  int64_t cached = 0;  // tokens of the prompt that were not computed for this request
 
   bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }

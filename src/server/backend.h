@@ -16,6 +16,9 @@ struct BackendLoad {
   int64_t steps = 0;
   int64_t experts_touched = 0;                      // that had a token, over MoE layers and steps
   std::vector<std::vector<int64_t>> expert_tokens;  // [moe layer][expert]
+  int64_t preemptions = 0;                          // requests put back to be computed again
+  int64_t prefix_queries = 0, prefix_hits = 0;      // tokens looked for in the prefix cache, and found
+  int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;  // idle: kept for later requests
 };
 
 // Every method may be called from any thread.

@@ -14,8 +14,19 @@ class EngineBackend final : public Backend {
   void Cancel(engine::RequestId id) override { engine_.Cancel(id); }
   BackendLoad load() const override {
     const engine::EngineStats stats = engine_.stats();
-    return {stats.running, stats.waiting,         stats.prompt_tokens,    stats.generated_tokens,
-            stats.steps,   stats.experts_touched, engine_.expert_tokens()};
+    return {.running = stats.running,
+            .waiting = stats.waiting,
+            .prompt_tokens = stats.prompt_tokens,
+            .generated_tokens = stats.generated_tokens,
+            .steps = stats.steps,
+            .experts_touched = stats.experts_touched,
+            .expert_tokens = engine_.expert_tokens(),
+            .preemptions = stats.preemptions,
+            .prefix_queries = stats.prefix_queries,
+            .prefix_hits = stats.prefix_hits,
+            .kv_blocks = stats.kv_blocks,
+            .kv_blocks_used = stats.kv_blocks_used,
+            .kv_blocks_idle = stats.kv_blocks_idle};
   }
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }

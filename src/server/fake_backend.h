@@ -74,7 +74,12 @@ class FakeBackend final : public Backend {
   // From now on no token comes until Allow.
   void Hold() { SetBudget(0); }
   void Allow(int64_t tokens) { SetBudget(tokens); }
-  void FailAfter(int tokens) { fail_after_ = tokens; }
+  void FailAfter(int tokens, engine::Finish how = engine::Finish::kError) {
+    fail_after_ = tokens;
+    failure_ = how;
+  }
+  // Later answers report so many tokens of their prompts as known before.
+  void KnowPrompts(int64_t cached) { cached_ = cached; }
   void RefuseSubmit(Error error) { refusal_ = std::move(error); }
   std::vector<engine::Request> requests() {
     std::lock_guard lock(mutex_);
@@ -108,7 +113,16 @@ class FakeBackend final : public Backend {
     cancelled_.insert(id);
     changed_.notify_all();
   }
-  BackendLoad load() const override { return {.running = 3, .expert_tokens = {{1, 1}, {0, 5}}}; }
+  BackendLoad load() const override {
+    return {.running = 3,
+            .expert_tokens = {{1, 1}, {0, 5}},
+            .preemptions = 2,
+            .prefix_queries = 100,
+            .prefix_hits = 64,
+            .kv_blocks = 8,
+            .kv_blocks_used = 2,
+            .kv_blocks_idle = 5};
+  }
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return 200; }
@@ -132,6 +146,8 @@ class FakeBackend final : public Backend {
   engine::RequestId last_id_ = 0;
   int64_t budget_ = INT64_MAX;
   int fail_after_ = -1;
+  engine::Finish failure_ = engine::Finish::kError;
+  int64_t cached_ = 0;
   std::optional<Error> refusal_;
   bool stopping_ = false;
   std::thread worker_;
@@ -144,13 +160,14 @@ class FakeBackend final : public Backend {
 
   engine::Event NextEvent(Running& running) const {
     if (fail_after_ >= 0 && running.said >= static_cast<size_t>(fail_after_))
-      return {.finish = engine::Finish::kError, .error = {ErrorCode::kInternal, "the numbers went bad", {}}};
+      return {.finish = failure_, .error = {ErrorCode::kInternal, "the numbers went bad", {}}};
     const bool ends = running.said == says_.size();
     engine::TokenOutput token{
         .id = ends ? ByteTokenizer::kEos : static_cast<unsigned char>(says_[running.said]), .logprob = -0.5f};
     for (int i = 0; i < running.request.top_logprobs; ++i)
       token.top.emplace_back('a' + i, -1.0f - static_cast<float>(i));
     engine::Event event{.token = std::move(token)};
+    if (running.said == 0) event.cached = cached_;
     const auto& prompt = running.request.prompt;
     if (running.said++ == 0 && running.request.prompt_logprobs >= 0)
       for (size_t i = 1; i < prompt.size(); ++i)

@@ -150,6 +150,8 @@ class Generation final : public PendingAnswer {
         index * 0x9e3779b97f4a7c15u;  // choices differ, and again the same way for a seed
     const auto ends = backend_.tokenizer().end_tokens();
     if (!request_.ignore_end) request.stop_tokens.assign(ends.begin(), ends.end());
+    request.priority = request_.priority;
+    request.seconds = request_.seconds;
     request.top_logprobs = request_.top_logprobs;
     if (request_.kept < request_.choices) request.top_logprobs = std::max(request.top_logprobs, 0);
     if (request_.prompt_logprobs) request.prompt_logprobs = request_.top_logprobs;
@@ -174,6 +176,8 @@ class Generation final : public PendingAnswer {
   void Handle(size_t index, const engine::Event& event, Progress& progress) {
     Choice& choice = choices_[index];
     if (choice.finished()) return;
+    // As with prompt_tokens, a prompt counts once, however many answers it gets.
+    if (index % static_cast<size_t>(request_.choices) == 0) usage_.cached_tokens += event.cached;
     ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
     if (delta.finish_reason) metrics_->Ended(*delta.finish_reason);
     if (delta.finish_reason == "error") return Break(event, progress);
@@ -189,11 +193,21 @@ class Generation final : public PendingAnswer {
     whole_[index].Append(std::move(delta));
   }
 
+  static ApiError FailureOf(const engine::Event& event) {
+    if (event.finish == engine::Finish::kCancelled)
+      return {.status = 503, .message = "the server is shutting down", .type = "server_error"};
+    ApiError error = FromEngine(event.error);
+    if (event.finish != engine::Finish::kTimeout) return error;
+    // The same again would take as long: clients are told not to repeat it by themselves.
+    return {.status = 504,
+            .message = std::move(error.message),
+            .type = "timeout_error",
+            .code = "request_timeout",
+            .headers = {{"x-should-retry", "false"}}};
+  }
+
   void Break(const engine::Event& event, Progress& progress) {
-    const bool cancelled = event.finish == engine::Finish::kCancelled;
-    const ApiError error =
-        cancelled ? ApiError{.status = 503, .message = "the server is shutting down", .type = "server_error"}
-                  : FromEngine(event.error);
+    const ApiError error = FailureOf(event);
     if (!request_.stream) {
       progress.reply = ErrorReply(error);
       return;

@@ -74,6 +74,14 @@ void ReadStreaming(Fields& fields, GenerationRequest& request) {
   if (!members.ok()) fields.Refuse(BadParam("stream_options", members.error().message));
 }
 
+constexpr double kMostSeconds = 1e6;
+
+void ReadTimeout(Fields& fields, GenerationRequest& request) {
+  const auto seconds = fields.Number("timeout", 0, kMostSeconds);
+  if (seconds == 0) fields.Refuse(BadParam("timeout", "'timeout' is 0, and must be above 0 seconds"));
+  request.seconds = seconds.value_or(0);
+}
+
 uint64_t RandomSeed() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
@@ -97,11 +105,25 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   request.seeded = seed.has_value();
   sampling.seed = seed ? static_cast<uint64_t>(*seed) : RandomSeed();
   request.choices = request.kept = static_cast<int>(fields.Integer("n", 1, kMaxChoices).value_or(1));
+  request.priority = static_cast<int>(fields.Integer("priority", INT32_MIN, INT32_MAX).value_or(0));
+  ReadTimeout(fields, request);
   ReadStop(fields, request);
   request.ignore_end = fields.Bool("ignore_eos").value_or(false);
   ReadLogitBias(fields, backend, request);
   ReadStreaming(fields, request);
   fields.Ignore({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"});
+}
+
+ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, GenerationRequest& request) {
+  const auto header = http.Header("x-request-timeout");
+  if (!header) return {};
+  const auto result = std::from_chars(header->data(), header->data() + header->size(), request.seconds);
+  const bool whole = result.ec == std::errc() && result.ptr == header->data() + header->size();
+  if (whole && request.seconds > 0 && request.seconds <= kMostSeconds) return {};
+  return tl::make_unexpected(
+      ApiError{.message = fmt::format(
+                   "the header x-request-timeout must hold seconds above 0 and at most {}, and is '{}'",
+                   kMostSeconds, header->substr(0, 40))});
 }
 
 void CheckLengths(Fields& fields, const Backend& backend, const char* param, GenerationRequest& request) {

@@ -11,6 +11,7 @@
 #include "server/backend.h"
 #include "server/errors.h"
 #include "server/fields.h"
+#include "server/http_message.h"
 
 namespace sluice::server {
 
@@ -27,6 +28,8 @@ struct GenerationRequest {
   std::vector<std::string> stop;
   bool ignore_end = false;  // answers go on past the model's end tokens
   std::shared_ptr<const AnswerReading> reading;  // null: answers are text
+  int priority = 0;                              // lower comes first
+  double seconds = 0;                            // that each answer may take; 0: any time
   int top_logprobs = -1;                         // -1: no log probabilities
   bool stream = false, include_usage = false;
   std::vector<std::string> ignored_fields;
@@ -34,9 +37,13 @@ struct GenerationRequest {
 
 constexpr int kMaxChoices = 128;
 
-// Reads temperature, top_p, top_k, min_p, penalties, seed, logit_bias, stop, n, stream, stream_options;
+// Reads temperature, top_p, top_k, min_p, penalties, seed, logit_bias, stop, n, priority, timeout,
+// stream, stream_options;
 // refuses a model that is not served here.
 void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& request);
+
+// "x-request-timeout: SECONDS", which has the same meaning as the field "timeout" and goes before it.
+ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, GenerationRequest& request);
 
 // A prompt of this length and answer must fit the context. Sets max_tokens to what is left where it was not
 // given.

@@ -72,6 +72,20 @@ void WriteBackend(const Backend& backend, std::string& out) {
   Single("sluice_experts_touched_total", "counter",
          "Experts that had a token, summed over MoE layers and steps: weights read.", load.experts_touched,
          out);
+  Single("sluice_num_preemptions_total", "counter", "Requests put back to be computed again.",
+         load.preemptions, out);
+  Single("sluice_prefix_cache_queries_total", "counter", "Tokens looked for in the prefix cache.",
+         load.prefix_queries, out);
+  Single("sluice_prefix_cache_hits_total", "counter", "Tokens found there, and not computed again.",
+         load.prefix_hits, out);
+  Single("sluice_kv_cache_usage_perc", "gauge", "Share of the KV cache that running requests use, 1: all.",
+         load.kv_blocks == 0 ? 0.0
+                             : static_cast<double>(load.kv_blocks_used) / static_cast<double>(load.kv_blocks),
+         out);
+  Single("sluice_kv_cache_blocks", "gauge", "Blocks of 32 tokens that the KV cache has.", load.kv_blocks,
+         out);
+  Single("sluice_kv_cache_idle_blocks", "gauge", "Blocks that are kept only for those who begin alike.",
+         load.kv_blocks_idle, out);
   WriteExperts(load.expert_tokens, out);
 }
 

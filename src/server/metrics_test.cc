@@ -41,6 +41,9 @@ TEST_F(ServerTest, MetricsCountRequests) {
         "sluice_request_success_total{finished_reason=\"stop\"} 1\n",
         "sluice_time_to_first_token_seconds_count 2\n", "sluice_inter_token_latency_seconds_count 16\n",
         "gen_ai_server_request_duration_seconds_count 2\n", "sluice_num_requests_running 3\n",
+        "sluice_num_preemptions_total 2\n", "sluice_prefix_cache_queries_total 100\n",
+        "sluice_prefix_cache_hits_total 64\n", "sluice_kv_cache_usage_perc 0.25\n",
+        "sluice_kv_cache_blocks 8\n", "sluice_kv_cache_idle_blocks 5\n",
         "sluice_experts_dead{layer=\"1\"} 1\n",
         "sluice_expert_load_share_ratio{layer=\"1\",rank=\"1\",expert=\"1\"} 1\n"})
     EXPECT_NE(page.body.find(line), std::string::npos) << line << page.body;

@@ -183,14 +183,20 @@ Answer Service::OneModel(const HttpRequest& request, Waker) {
       NotFound(fmt::format("the model '{}' does not exist", name.substr(0, 200)), "model_not_found"));
 }
 
+Answer Service::Start(const HttpRequest& request, GenerationRequest generation,
+                      std::unique_ptr<AnswerFormat> format, Waker wake) {
+  if (const auto timeout = ReadTimeoutHeader(request, generation); !timeout)
+    return ErrorReply(timeout.error());
+  return StartGeneration(backend_, std::move(generation), std::move(format), std::move(wake), metrics_);
+}
+
 Answer Service::Chat(const HttpRequest& request, Waker wake) {
   const auto body = ParseJson(request.body);
   if (!body) return ErrorReply(body.error());
   auto generation = ReadChatRequest(*body, backend_, chat_prompt_);
   if (!generation) return ErrorReply(generation.error());
   const bool usage = generation->include_usage;
-  return StartGeneration(backend_, std::move(*generation), ChatFormat(NewId("chatcmpl-"), usage),
-                         std::move(wake), metrics_);
+  return Start(request, std::move(*generation), ChatFormat(NewId("chatcmpl-"), usage), std::move(wake));
 }
 
 Answer Service::Completions(const HttpRequest& request, Waker wake) {
@@ -199,8 +205,7 @@ Answer Service::Completions(const HttpRequest& request, Waker wake) {
   auto generation = ReadCompletionRequest(*body, backend_);
   if (!generation) return ErrorReply(generation.error());
   const bool usage = generation->include_usage;
-  return StartGeneration(backend_, std::move(*generation), CompletionFormat(NewId("cmpl-"), usage),
-                         std::move(wake), metrics_);
+  return Start(request, std::move(*generation), CompletionFormat(NewId("cmpl-"), usage), std::move(wake));
 }
 
 AnswerId Service::NewId(const char* prefix) const { return AnswerId::Make(prefix, backend_.model_name()); }
@@ -212,8 +217,7 @@ Answer Service::Messages(const HttpRequest& request, Waker wake) {
   if (!chat) return ErrorReply(chat.error());
   auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
   if (!generation) return ErrorReply(generation.error());
-  return StartGeneration(backend_, std::move(*generation), MessagesFormat(NewId("msg_")), std::move(wake),
-                         metrics_);
+  return Start(request, std::move(*generation), MessagesFormat(NewId("msg_")), std::move(wake));
 }
 
 Answer Service::CountTokens(const HttpRequest& request, Waker) {
@@ -233,8 +237,7 @@ Answer Service::Responses(const HttpRequest& request, Waker wake) {
   if (!chat) return ErrorReply(chat.error());
   auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
   if (!generation) return ErrorReply(generation.error());
-  return StartGeneration(backend_, std::move(*generation), ResponseFormat(NewId("resp_"), *body),
-                         std::move(wake), metrics_);
+  return Start(request, std::move(*generation), ResponseFormat(NewId("resp_"), *body), std::move(wake));
 }
 
 }  // namespace sluice::server

@@ -12,6 +12,7 @@
 
 namespace sluice::server {
 
+struct GenerationRequest;
 class Metrics;
 
 // Everything a route needs. Immutable but for `draining`; routes run on several threads.
@@ -38,6 +39,8 @@ class Service {
 
   std::string ModelEntry() const;  // JSON
   AnswerId NewId(const char* prefix) const;
+  Answer Start(const HttpRequest& request, GenerationRequest generation, std::unique_ptr<AnswerFormat> format,
+               Waker wake);
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
   // Answers with what `make` gives for the body.
   template <typename Make>
