@@ -19,6 +19,8 @@ target_include_directories(sluice_utf8proc SYSTEM INTERFACE ${SLUICE_UTF8PROC_IN
 target_link_libraries(sluice_utf8proc INTERFACE ${SLUICE_UTF8PROC_LIBRARY})
 find_package(Boost 1.81 QUIET)
 sluice_require(Boost_FOUND "Boost 1.81" libboost1.81-dev)
+find_package(OpenSSL 3 QUIET)
+sluice_require(OPENSSL_FOUND "OpenSSL 3" libssl-dev)
 find_package(CLI11 QUIET)
 sluice_require(CLI11_FOUND "CLI11" libcli11-dev)
 find_path(SLUICE_TOML_INCLUDE toml++/toml.h)

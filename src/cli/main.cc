@@ -14,6 +14,7 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddRun(app, action);
   AddDemo(app, action);
   AddServe(app, action);
+  AddKey(app, action);
   AddDescribe(app, action);
   AddVerify(app, action);
   AddTokenize(app, action);
@@ -25,6 +26,7 @@ void AddVerbs(CLI::App& app, Action& action) {
   AddSynth(app, action);
   AddPack(app, action);
   AddCompare(app, action);
+  AddCompletions(app, action);
 }
 
 Result<int> Main(int argc, const char* const* argv) {

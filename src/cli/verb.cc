@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace sluice::cli {
 namespace {
@@ -16,6 +17,15 @@ CLI::Validator Within(Number least, Number most) {
     if (!(value >= least && value <= most))
       return fmt::format("{} is not between {} and {}", text, least, most);
     return std::string();
+  });
+  return validator;
+}
+
+CLI::Validator OneOf(std::vector<std::string> choices) {
+  CLI::Validator validator;
+  validator.operation([choices = std::move(choices)](std::string& text) {
+    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return std::string();
+    return fmt::format("'{}' is not {}", text, fmt::join(choices, " or "));
   });
   return validator;
 }
@@ -55,8 +65,8 @@ void Verb::Flag(const char* flag, bool* value, const char* help) { app_->add_fla
 
 void Verb::Choice(const char* flag, std::string* value, const std::vector<std::string>& choices,
                   const char* help) {
-  app_->add_option(flag, *value, help)
-      ->check(CLI::IsMember(choices))
+  app_->add_option(flag, *value, fmt::format("{} [{}]", help, *value))
+      ->check(OneOf(choices))
       ->type_name(fmt::format("{}", fmt::join(choices, "|")));
 }
 

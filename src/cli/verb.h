@@ -55,6 +55,7 @@ class Verb {
 void AddRun(CLI::App& program, Action& action);
 void AddDemo(CLI::App& program, Action& action);
 void AddServe(CLI::App& program, Action& action);
+void AddKey(CLI::App& program, Action& action);
 void AddDescribe(CLI::App& program, Action& action);
 void AddBench(CLI::App& program, Action& action);
 void AddFit(CLI::App& program, Action& action);
@@ -66,5 +67,6 @@ void AddVerify(CLI::App& program, Action& action);
 void AddTokenize(CLI::App& program, Action& action);
 void AddDetokenize(CLI::App& program, Action& action);
 void AddTemplate(CLI::App& program, Action& action);
+void AddCompletions(CLI::App& program, Action& action);
 
 }  // namespace sluice::cli

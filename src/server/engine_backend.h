@@ -9,8 +9,8 @@
 
 namespace sluice::server {
 
-// `engine` and `tokenizer` must outlive it.
-std::unique_ptr<Backend> MakeEngineBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
+std::unique_ptr<Backend> MakeEngineBackend(std::shared_ptr<engine::Engine> engine,
+                                           std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
                                            std::string model_name);
 
 }  // namespace sluice::server

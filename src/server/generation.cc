@@ -56,13 +56,14 @@ class Mailbox {
 
 class Generation final : public PendingAnswer {
  public:
-  Generation(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format, Waker wake,
-             std::shared_ptr<Metrics> metrics)
-      : backend_(backend),
+  Generation(GenerationContext context, GenerationRequest request, std::unique_ptr<AnswerFormat> format)
+      : owner_(std::move(context.backend)),
+        backend_(*owner_),
         request_(std::move(request)),
         format_(std::move(format)),
-        mailbox_(std::make_shared<Mailbox>(std::move(wake))),
-        metrics_(std::move(metrics)) {}
+        mailbox_(std::make_shared<Mailbox>(std::move(context.wake))),
+        metrics_(std::move(context.metrics)),
+        record_(std::move(context.record)) {}
 
   ~Generation() override {
     mailbox_->Close();
@@ -71,6 +72,9 @@ class Generation final : public PendingAnswer {
         backend_.Cancel(ids_[i]);
         metrics_->Ended("abort");
       }
+    record_->cached_tokens = usage_.cached_tokens;
+    record_->completion_tokens = 0;
+    for (const Choice& choice : choices_) record_->completion_tokens += choice.tokens();
   }
 
   Status Submit() {
@@ -127,11 +131,13 @@ class Generation final : public PendingAnswer {
   }
 
  private:
+  std::shared_ptr<Backend> owner_;
   Backend& backend_;
   GenerationRequest request_;
   std::unique_ptr<AnswerFormat> format_;
   std::shared_ptr<Mailbox> mailbox_;
   std::shared_ptr<Metrics> metrics_;
+  std::shared_ptr<RequestRecord> record_;
   std::vector<engine::RequestId> ids_;
   std::vector<Choice> choices_;
   std::vector<ChoiceDelta> whole_;  // what each choice has said so far, where it is not streamed
@@ -179,7 +185,7 @@ class Generation final : public PendingAnswer {
     // As with prompt_tokens, a prompt counts once, however many answers it gets.
     if (index % static_cast<size_t>(request_.choices) == 0) usage_.cached_tokens += event.cached;
     ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
-    if (delta.finish_reason) metrics_->Ended(*delta.finish_reason);
+    Note(event, delta);
     if (delta.finish_reason == "error") return Break(event, progress);
     if (choice.finished()) {
       --unfinished_;
@@ -191,6 +197,17 @@ class Generation final : public PendingAnswer {
       return;
     }
     whole_[index].Append(std::move(delta));
+  }
+
+  void Note(const engine::Event& event, const ChoiceDelta& delta) {
+    if (event.token && !record_->first_token_seconds)
+      record_->first_token_seconds =
+          std::chrono::duration<double>(RequestRecord::Clock::now() - record_->begin).count();
+    record_->AddAnswer(delta.reasoning);
+    record_->AddAnswer(delta.text);
+    if (!delta.finish_reason) return;
+    metrics_->Ended(*delta.finish_reason);
+    if (record_->finish_reason.empty()) record_->finish_reason = *delta.finish_reason;
   }
 
   static ApiError FailureOf(const engine::Event& event) {
@@ -245,10 +262,9 @@ class Generation final : public PendingAnswer {
 
 }  // namespace
 
-Answer StartGeneration(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format,
-                       Waker wake, std::shared_ptr<Metrics> metrics) {
-  auto generation = std::make_unique<Generation>(backend, std::move(request), std::move(format),
-                                                 std::move(wake), std::move(metrics));
+Answer StartGeneration(GenerationContext context, GenerationRequest request,
+                       std::unique_ptr<AnswerFormat> format) {
+  auto generation = std::make_unique<Generation>(std::move(context), std::move(request), std::move(format));
   if (const Status submitted = generation->Submit(); !submitted)
     return ErrorReply(FromEngine(submitted.error()));
   return generation;

@@ -8,12 +8,20 @@
 #include "server/backend.h"
 #include "server/generation_request.h"
 #include "server/metrics.h"
+#include "server/request_record.h"
 
 namespace sluice::server {
 
-// Submits every choice; if one is refused, those before it are cancelled. `wake` is called when Take has
-// news.
-Answer StartGeneration(Backend& backend, GenerationRequest request, std::unique_ptr<AnswerFormat> format,
-                       Waker wake, std::shared_ptr<Metrics> metrics);
+// Who computes an answer, and who hears of it.
+struct GenerationContext {
+  std::shared_ptr<Backend> backend;
+  std::shared_ptr<Metrics> metrics;
+  std::shared_ptr<RequestRecord> record;
+  Waker wake;  // called when Take has news
+};
+
+// Submits every choice; if one is refused, those before it are cancelled.
+Answer StartGeneration(GenerationContext context, GenerationRequest request,
+                       std::unique_ptr<AnswerFormat> format);
 
 }  // namespace sluice::server

@@ -13,10 +13,13 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/http_wire.h"
+#include "server/routes.h"
 #include "server/sse.h"
+#include "server/tls.h"
 
 namespace sluice::server {
 namespace {
@@ -26,8 +29,11 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Milliseconds = std::chrono::milliseconds;
+using TlsStream = asio::ssl::stream<Tcp::socket&>;
 
 constexpr Milliseconds kCommentInterval{15'000};  // of silence in an event stream
+constexpr Milliseconds kFarewell{1000};           // how long a closing connection is listened to
+constexpr size_t kHeadPiece = 4096, kBodyPiece = size_t{32} << 10;  // bytes read at once
 
 // Lets a coroutine get the error of an operation as a value.
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
@@ -61,6 +67,13 @@ struct HttpServer::Impl {
   asio::signal_set signals;
   asio::steady_timer drain_timer;
 
+  std::mutex certificate_mutex;
+  std::shared_ptr<TlsContext> certificate;  // null: plain HTTP
+
+  std::shared_ptr<TlsContext> Certificate() {
+    const std::lock_guard lock(certificate_mutex);
+    return certificate;
+  }
   Status Open();
   asio::awaitable<void> Accept();
   void WaitForSignal();
@@ -76,8 +89,11 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(HttpServer::Impl& server, Tcp::socket socket)
       : server_(server),
         socket_(std::move(socket)),
+        certificate_(server.Certificate()),
         deadline_(socket_.get_executor()),
-        news_timer_(socket_.get_executor()) {}
+        news_timer_(socket_.get_executor()) {
+    if (certificate_) tls_.emplace(socket_, *certificate_);
+  }
   ~Session() {
     if (in_request_) server_.RequestDone();
   }
@@ -91,11 +107,17 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   HttpServer::Impl& server_;
   Tcp::socket socket_;
+  std::shared_ptr<TlsContext> certificate_;
+  std::optional<TlsStream> tls_;
   asio::steady_timer deadline_, news_timer_;
   boost::beast::flat_buffer buffer_{kMaxHeadBytes + (64 << 10)};
   uint64_t deadline_number_ = 0;
   bool expired_ = false;
   bool in_request_ = false;
+  bool writing_ = false;
+  bool watching_ = false;     // the peer, while an answer is computed
+  bool peek_later_ = false;   // when this piece has been written
+  int status_ = 0;            // of the answer; 0: none has been sent
   bool news_ = false;         // the answer has progressed
   bool half_closed_ = false;  // the peer sends nothing more, but may still read
   bool gone_ = false;         // the peer is no longer there
@@ -117,6 +139,11 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> ReadBody(HttpRequest& request);
   asio::awaitable<void> Refuse(ApiError error);
   asio::awaitable<bool> Write(std::string bytes);
+  // Appends what has come to the buffer.
+  asio::awaitable<void> ReadMore(size_t most, error_code& error);
+  asio::awaitable<bool> Handshake();
+  asio::awaitable<void> EndTls();
+  void PeekTls();
   asio::awaitable<bool> WriteReply(const Reply& reply, const HttpRequest& request, bool keep_alive);
   // False: the connection is over.
   asio::awaitable<bool> Respond(const HttpRequest& request);
@@ -144,13 +171,48 @@ void Session::Arm(Milliseconds limit) {
 asio::awaitable<bool> Session::Write(std::string bytes) {
   error_code error;
   Arm(server_.options.write_timeout);
-  co_await asio::async_write(socket_, asio::buffer(bytes), Into(error));
+  writing_ = true;
+  if (tls_)
+    co_await asio::async_write(*tls_, asio::buffer(bytes), Into(error));
+  else
+    co_await asio::async_write(socket_, asio::buffer(bytes), Into(error));
+  writing_ = false;
   Disarm();
+  if (std::exchange(peek_later_, false)) WatchPeer();
   gone_ = gone_ || error;
   co_return !error;
 }
 
+asio::awaitable<void> Session::ReadMore(size_t most, error_code& error) {
+  const size_t room = std::min(most, buffer_.max_size() - buffer_.size());
+  if (room == 0) {
+    error = http::error::buffer_overflow;
+    co_return;
+  }
+  const auto space = buffer_.prepare(room);
+  const size_t count = tls_ ? co_await tls_->async_read_some(space, Into(error))
+                            : co_await socket_.async_read_some(space, Into(error));
+  buffer_.commit(count);
+}
+
+asio::awaitable<bool> Session::Handshake() {
+  error_code error;
+  Arm(server_.options.head_timeout);
+  co_await tls_->async_handshake(TlsStream::server, Into(error));
+  Disarm();
+  co_return !error;
+}
+
+// Says that nothing more comes, so that the peer can tell the end from a cut.
+asio::awaitable<void> Session::EndTls() {
+  error_code error;
+  Arm(kFarewell);
+  co_await tls_->async_shutdown(Into(error));
+  Disarm();
+}
+
 asio::awaitable<bool> Session::WriteReply(const Reply& reply, const HttpRequest& request, bool keep_alive) {
+  status_ = reply.status;
   Headers headers = server_.service.CommonHeaders(request);
   headers.insert(headers.end(), reply.headers.begin(), reply.headers.end());
   std::string bytes = ResponseHead(reply.status, reply.content_type, headers, keep_alive, reply.body.size());
@@ -161,6 +223,7 @@ asio::awaitable<bool> Session::WriteReply(const Reply& reply, const HttpRequest&
 // An error before there is a request. What the peer still sends would garble the next one, so this is the
 // end.
 asio::awaitable<void> Session::Refuse(ApiError error) {
+  server_.service.Refused(error);
   const Reply reply = ErrorReply(error);
   std::string bytes =
       ResponseHead(reply.status, reply.content_type, reply.headers, false, reply.body.size()) + reply.body;
@@ -170,9 +233,10 @@ asio::awaitable<void> Session::Refuse(ApiError error) {
 
 // Closing with unread input would reset the connection and could destroy our last words on their way.
 asio::awaitable<void> Session::CloseGently() {
+  if (tls_) co_await EndTls();
   error_code error;
   socket_.shutdown(Tcp::socket::shutdown_send, error);
-  Arm(Milliseconds(1000));
+  Arm(kFarewell);
   char sink[4096];
   for (int i = 0; i < 64 && !error; ++i) co_await socket_.async_read_some(asio::buffer(sink), Into(error));
   Disarm();
@@ -197,8 +261,7 @@ asio::awaitable<std::optional<size_t>> Session::ReadHeadBytes() {
     }
     searched = buffer_.size();
     error_code error;
-    const size_t count = co_await socket_.async_read_some(buffer_.prepare(4096), Into(error));
-    buffer_.commit(count);
+    co_await ReadMore(kHeadPiece, error);
     if (error) break;
     if (!begun) Arm(server_.options.head_timeout);
     begun = true;
@@ -240,9 +303,14 @@ asio::awaitable<bool> Session::ReadBody(HttpRequest& request) {
   http::request_parser<http::string_body> parser;
   parser.header_limit(2 * kMaxHeadBytes);
   parser.body_limit(limit);
+  parser.eager(true);
   error_code error;
   Arm(server_.options.body_timeout);
-  co_await http::async_read(socket_, buffer_, parser, Into(error));
+  while (!error && !parser.is_done()) {
+    if (buffer_.size() > 0) buffer_.consume(parser.put(buffer_.data(), error));
+    if (error == http::error::need_more) error = {};
+    if (!error && !parser.is_done()) co_await ReadMore(kBodyPiece, error);
+  }
   Disarm();
   if (!error) {
     request.body = std::move(parser.get().body());
@@ -263,19 +331,25 @@ asio::awaitable<void> Session::Run() {
   error_code ignored;
   socket_.set_option(Tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  while (true) {
+  bool open = !tls_ || co_await Handshake();
+  while (open) {
     const auto request = co_await Read();
-    if (!request || !co_await Respond(*request)) break;
+    if (!request) break;
+    open = co_await Respond(*request);
+    server_.service.Ended(*request, gone_ && status_ == 0 ? 0 : status_);
+    if (!open) break;
     in_request_ = false;
     server_.RequestDone();
     if (server_.draining) break;
   }
+  if (tls_ && !gone_ && socket_.is_open()) co_await EndTls();
   socket_.shutdown(Tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
 }
 
 asio::awaitable<void> Session::TurnAway() {
   const auto self = shared_from_this();
+  if (tls_ && !co_await Handshake()) co_return;
   ApiError full{.status = 503,
                 .message = "too many connections",
                 .type = "server_error",
@@ -304,12 +378,15 @@ Waker Session::MakeWaker() {
 asio::awaitable<bool> Session::Respond(const HttpRequest& request) {
   const bool keep_alive = KeepsAlive(request) && !server_.draining;
   news_ = half_closed_ = gone_ = false;
+  status_ = 0;
   Answer answer = server_.service.Handle(request, MakeWaker());
   if (const Reply* reply = std::get_if<Reply>(&answer))
     co_return co_await WriteReply(*reply, request, keep_alive) && keep_alive;
   const auto pending = std::move(std::get<std::unique_ptr<PendingAnswer>>(answer));
-  if (buffer_.size() == 0) WatchPeer();
+  watching_ = buffer_.size() == 0;
+  if (watching_) WatchPeer();
   const bool written = co_await Follow(*pending, request, keep_alive);
+  watching_ = peek_later_ = false;
   error_code ignored;
   socket_.cancel(ignored);  // ends the watch
   co_return written&& keep_alive && !half_closed_;
@@ -323,6 +400,7 @@ asio::awaitable<bool> Session::Follow(PendingAnswer& answer, const HttpRequest& 
   bool head_sent = false;
   const auto write_head = [&]() -> asio::awaitable<bool> {
     head_sent = true;
+    status_ = 200;
     Headers headers = server_.service.CommonHeaders(request);
     const Headers own = answer.headers();
     headers.insert(headers.end(), own.begin(), own.end());
@@ -368,6 +446,7 @@ asio::awaitable<bool> Session::WaitForNews(bool comment, bool chunked) {
 void Session::WatchPeer() {
   socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
     if (error) return;
+    if (self->tls_) return self->PeekTls();
     char byte;
     error_code state;
     const size_t count = self->socket_.receive(asio::buffer(&byte, 1), Tcp::socket::message_peek, state);
@@ -381,6 +460,21 @@ void Session::WatchPeer() {
     }
     self->PeerChanged();
   });
+}
+
+// What has come may be the next request, or a record that holds no text, such as the peer's farewell. TLS
+// cannot say which without reading it, and may then write: not in the middle of our own writing.
+void Session::PeekTls() {
+  if (!watching_) return;
+  peek_later_ = writing_;
+  if (peek_later_) return;
+  error_code state;
+  const size_t count = tls_->read_some(buffer_.prepare(kHeadPiece), state);
+  buffer_.commit(count);
+  if (count > 0) return;
+  if (state == asio::error::would_block) return WatchPeer();
+  gone_ = true;
+  PeerChanged();
 }
 
 void Session::WatchForReset() {
@@ -420,6 +514,9 @@ Status HttpServer::Impl::Open() {
                 "127.0.0.1 is this machine alone, 0.0.0.0 every address of it");
   const Tcp::endpoint endpoint = *found.begin();
   loopback = endpoint.address().is_loopback();
+  if (!options.tls_certificate.empty()) {
+    SLUICE_TRY(certificate, ReadCertificate(options.tls_certificate, options.tls_key));
+  }
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
@@ -457,8 +554,12 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
 }
 
 void HttpServer::Impl::WaitForSignal() {
-  signals.async_wait([this](error_code error, int) {
+  signals.async_wait([this](error_code error, int number) {
     if (error) return;
+    if (number == SIGHUP) {
+      options.on_hangup();
+      return WaitForSignal();
+    }
     if (draining) std::_Exit(1);
     Drain();
     WaitForSignal();
@@ -497,12 +598,21 @@ void HttpServer::Run() {
   if (impl.options.handle_signals) {
     impl.signals.add(SIGTERM);
     impl.signals.add(SIGINT);
+    if (impl.options.on_hangup) impl.signals.add(SIGHUP);
     impl.WaitForSignal();
   }
   asio::co_spawn(impl.context, impl.Accept(), asio::detached);
   std::vector<std::jthread> threads;
   for (int i = 1; i < impl.options.threads; ++i) threads.emplace_back([&impl] { impl.context.run(); });
   impl.context.run();
+}
+
+Status HttpServer::ReloadCertificate() {
+  if (impl_->options.tls_certificate.empty()) return {};
+  SLUICE_TRY(auto certificate, ReadCertificate(impl_->options.tls_certificate, impl_->options.tls_key));
+  const std::lock_guard lock(impl_->certificate_mutex);
+  impl_->certificate = std::move(certificate);
+  return {};
 }
 
 void HttpServer::Stop() {

@@ -3,13 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
-#include "server/routes.h"
 
 namespace sluice::server {
+
+class Service;
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
@@ -20,8 +22,10 @@ struct HttpOptions {
   std::chrono::milliseconds head_timeout{10'000}, body_timeout{30'000}, idle_timeout{75'000},
       write_timeout{30'000};
   std::chrono::milliseconds drain_timeout{
-      30'000};                  // how long requests may go on after the server is told to stop
-  bool handle_signals = false;  // SIGTERM and SIGINT drain; a second one ends the program
+      30'000};                           // how long requests may go on after the server is told to stop
+  bool handle_signals = false;           // SIGTERM and SIGINT drain; a second one ends the program
+  std::function<void()> on_hangup;       // SIGHUP, with `handle_signals`
+  std::string tls_certificate, tls_key;  // PEM files, the chain in the first; empty: plain HTTP
 };
 
 class HttpServer {
@@ -34,6 +38,8 @@ class HttpServer {
   uint16_t port() const;
   // Until Stop or a signal, and then until the running requests are done.
   void Run();
+  // Connections from now on get what the certificate's files hold now; after an error, what they got before.
+  Status ReloadCertificate();
   // Drains. From any thread.
   void Stop();
 

@@ -145,6 +145,9 @@ ApiResult<HttpRequest> ReadHead(std::string_view head) {
   if (first) return Malformed("there is no request line");
   if (const auto checked = CheckLengthFields(request); !checked) return tl::make_unexpected(checked.error());
   request.id = RequestId(request);
+  request.record->id = request.id;
+  request.record->method = request.method;
+  if (const auto parent = request.Header("traceparent")) request.record->trace = ParseTraceParent(*parent);
   return request;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "server/errors.h"
+#include "server/request_record.h"
 
 namespace sluice::server {
 
@@ -16,6 +17,7 @@ struct HttpRequest {
   std::string body;
   std::string id;         // the client's x-request-id, or one of our own
   bool loopback = false;  // the server listens on a loopback address only
+  std::shared_ptr<RequestRecord> record = std::make_shared<RequestRecord>();
 
   // The first header of that name (in lower case).
   std::optional<std::string_view> Header(std::string_view name) const;

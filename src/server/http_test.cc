@@ -102,7 +102,7 @@ TEST_F(ServerTest, SlowHeadsTimeOut) {
 }
 
 TEST_F(ServerTest, ForeignHostsKeysAndOrigins) {
-  security.api_key = "secret";
+  security.keys = {{.name = "test", .digest = DigestKey("secret")}};
   Start();
   EXPECT_EQ(Raw("GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").status, 403);
   EXPECT_EQ(Get("/health").status, 200);
@@ -187,7 +187,8 @@ TEST_F(ServerTest, TakenPortIsAnError) {
   HttpOptions second;
   second.port = port();
   FakeBackend other("");
-  Service service(other, ChatPrompt::For(other.tokenizer()).value(), {});
+  ModelHost models(Serving(other), {});
+  Service service(models, {});
   const auto server = HttpServer::Listen(second, service);
   ASSERT_FALSE(server);
   EXPECT_EQ(server.error().code, ErrorCode::kPortInUse);

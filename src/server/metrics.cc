@@ -137,9 +137,9 @@ void Metrics::Timer::On(const engine::Event& event, Clock::time_point at) {
   if (tokens_ > 1) metrics_->per_token_.Add(Seconds(at - first_) / static_cast<double>(tokens_ - 1));
 }
 
-std::string Metrics::Page(const Backend& backend) const {
+std::string Metrics::Page(const Backend* backend) const {
   std::string out;
-  WriteBackend(backend, out);
+  if (backend != nullptr) WriteBackend(*backend, out);
   const std::lock_guard lock(mutex_);
   Header("sluice_request_success_total", "counter", "Requests that ended, by reason.", out);
   for (const auto& [reason, count] : finished_)

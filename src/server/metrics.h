@@ -55,8 +55,8 @@ class Metrics {
     int64_t tokens_ = 0;
   };
 
-  // The page: what was counted here, and the state of the backend.
-  std::string Page(const Backend& backend) const;
+  // The page: what was counted here, and the state of the backend, if there is one.
+  std::string Page(const Backend* backend) const;
 
  private:
   mutable std::mutex mutex_;

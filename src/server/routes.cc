@@ -5,9 +5,11 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "server/admin.h"
 #include "server/anthropic.h"
 #include "server/generation.h"
 #include "server/json_input.h"
+#include "server/log.h"
 #include "server/metrics.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
@@ -18,43 +20,81 @@ namespace sluice::server {
 
 using Json = nlohmann::ordered_json;
 
+enum class Access : uint8_t {
+  kOpen,   // needs no key
+  kKey,    // needs one, where there are any
+  kCount,  // counts against its limits
+  kAdmin,  // needs one with that role
+};
+
 struct Service::Route {
   std::string_view method, path;  // a path that ends with / takes whatever follows
-  bool open;                      // needs no key
+  Access access;
   Answer (Service::*handle)(const HttpRequest& request, Waker wake);
 };
 
 const Service::Route Service::kRoutes[] = {
-    {"GET", "/health", true, &Service::Health},
-    {"GET", "/ready", false, &Service::Ready},
-    {"GET", "/version", false, &Service::Version},
-    {"GET", "/metrics", false, &Service::MetricsPage},
-    {"POST", "/tokenize", false, &Service::TokenizeText},
-    {"POST", "/detokenize", false, &Service::DetokenizeIds},
-    {"GET", "/tokenizer_info", false, &Service::AboutTokenizer},
-    {"POST", "/apply-template", false, &Service::RenderTemplate},
-    {"GET", "/v1/models", false, &Service::Models},
-    {"GET", "/v1/models/", false, &Service::OneModel},
-    {"POST", "/v1/chat/completions", false, &Service::Chat},
-    {"POST", "/v1/completions", false, &Service::Completions},
-    {"POST", "/v1/responses", false, &Service::Responses},
-    {"POST", "/v1/messages", false, &Service::Messages},
-    {"POST", "/v1/messages/count_tokens", false, &Service::CountTokens},
+    {"GET", "/health", Access::kOpen, &Service::Health},
+    {"GET", "/ready", Access::kKey, &Service::Ready},
+    {"GET", "/version", Access::kKey, &Service::Version},
+    {"GET", "/metrics", Access::kKey, &Service::MetricsPage},
+    {"POST", "/tokenize", Access::kKey, &Service::TokenizeText},
+    {"POST", "/detokenize", Access::kKey, &Service::DetokenizeIds},
+    {"GET", "/tokenizer_info", Access::kKey, &Service::AboutTokenizer},
+    {"POST", "/apply-template", Access::kKey, &Service::RenderTemplate},
+    {"GET", "/v1/models", Access::kKey, &Service::Models},
+    {"GET", "/v1/models/", Access::kKey, &Service::OneModel},
+    {"POST", "/v1/chat/completions", Access::kCount, &Service::Chat},
+    {"POST", "/v1/completions", Access::kCount, &Service::Completions},
+    {"POST", "/v1/responses", Access::kCount, &Service::Responses},
+    {"POST", "/v1/messages", Access::kCount, &Service::Messages},
+    {"POST", "/v1/messages/count_tokens", Access::kKey, &Service::CountTokens},
+    {"GET", "/admin/status", Access::kAdmin, &Service::AboutServer},
+    {"POST", "/admin/models/load", Access::kAdmin, &Service::Load},
+    {"POST", "/admin/models/unload", Access::kAdmin, &Service::Unload},
+    {"POST", "/admin/models/swap", Access::kAdmin, &Service::Swap},
 };
 
-Service::Service(Backend& backend, ChatPrompt chat_prompt, SecurityOptions security)
-    : backend_(backend),
-      chat_prompt_(std::move(chat_prompt)),
-      security_(std::move(security)),
+Service::Service(ModelHost& models, ServiceOptions options)
+    : models_(models),
+      options_(std::move(options)),
       metrics_(std::make_shared<Metrics>()),
       started_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
-                   .count()) {}
+                   .count()) {
+  keys_.Replace(options_.security.keys);
+}
 
 Headers Service::CommonHeaders(const HttpRequest& request) const {
-  Headers headers = CorsHeaders(request, security_);
+  Headers headers = CorsHeaders(request, options_.security);
   headers.emplace_back("x-request-id", request.id);
+  const RequestRecord& record = *request.record;
+  if (record.trace) headers.emplace_back("traceparent", std::string(*request.Header("traceparent")));
+  if (record.key) {
+    const Headers limits = record.key->limit.Describe(RateLimit::Clock::now());
+    headers.insert(headers.end(), limits.begin(), limits.end());
+  }
   return headers;
+}
+
+void Service::Ended(const HttpRequest& request, int status) const {
+  constexpr int kClientGone = 499;
+  RequestRecord& record = *request.record;
+  record.status = status == 0 ? kClientGone : status;
+  const auto now = RequestRecord::Clock::now();
+  if (record.key && record.completion_tokens > 0)
+    record.key->limit.SpendTokens(record.completion_tokens, now);
+  if (!options_.log) return;
+  const bool probe = record.route == "/health" || record.route == "/ready" || record.route == "/metrics";
+  const LogLevel level = status >= 500 && !probe ? LogLevel::kError
+                         : probe                 ? LogLevel::kDebug
+                                                 : LogLevel::kInfo;
+  options_.log->Write(level, "request", ToLog(record, now));
+}
+
+void Service::Refused(const ApiError& error) const {
+  if (options_.log)
+    options_.log->Write(LogLevel::kInfo, "no request", {{"status", error.status}, {"why", error.message}});
 }
 
 namespace {
@@ -74,6 +114,14 @@ ApiResult<void> CheckBody(const HttpRequest& request) {
       .message = fmt::format("the content type must be application/json, and is {}", type.substr(0, 100))});
 }
 
+ApiError NoModel() {
+  return {.status = 503,
+          .message = "no model is loaded",
+          .type = "server_error",
+          .code = "no_model",
+          .headers = {{"Retry-After", "5"}}};
+}
+
 ApiError NoSuchMethod(const HttpRequest& request, const std::string& allowed) {
   return {.status = 405,
           .message = fmt::format("{} is not allowed for {}; use {}", request.method.substr(0, 40),
@@ -84,8 +132,36 @@ ApiError NoSuchMethod(const HttpRequest& request, const std::string& allowed) {
 
 }  // namespace
 
+ApiResult<void> Service::Admit(const Route& route, const HttpRequest& request) const {
+  if (route.access == Access::kOpen) return {};
+  if (const auto key = CheckKey(request, keys_); !key) return tl::make_unexpected(key.error());
+  if (route.access == Access::kAdmin)
+    if (const auto admin = CheckAdmin(request, keys_); !admin) return tl::make_unexpected(admin.error());
+  if (draining_)
+    return tl::make_unexpected(ApiError{.status = 503,
+                                        .message = "the server is shutting down",
+                                        .type = "server_error",
+                                        .headers = {{"Retry-After", "5"}}});
+  if (route.method == "POST")
+    if (const auto body = CheckBody(request); !body) return tl::make_unexpected(body.error());
+  const auto& key = request.record->key;
+  if (route.access == Access::kCount && key) return key->limit.TakeRequest(RateLimit::Clock::now());
+  return {};
+}
+
+ApiResult<std::shared_ptr<Served>> Service::Pick(const Json& body) const {
+  std::shared_ptr<Served> served;
+  if (const auto name = body.is_object() ? body.find("model") : body.end();
+      body.is_object() && name != body.end() && name->is_string())
+    served = models_.Find(name->get_ref<const std::string&>());
+  if (!served) served = models_.Standard();
+  if (served) return served;
+  return tl::make_unexpected(NoModel());
+}
+
 ApiResult<Answer> Service::Dispatch(const HttpRequest& request, Waker wake) {
   if (const auto host = CheckHost(request); !host) return tl::make_unexpected(host.error());
+  request.record->route = request.path.substr(0, 200);
   std::string allowed;
   for (const Route& route : kRoutes) {
     const bool prefix = route.path.ends_with('/') && request.path.size() > route.path.size();
@@ -95,15 +171,8 @@ ApiResult<Answer> Service::Dispatch(const HttpRequest& request, Waker wake) {
       allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
       continue;
     }
-    if (!route.open)
-      if (const auto key = CheckKey(request, security_); !key) return tl::make_unexpected(key.error());
-    if (draining_ && !route.open)
-      return tl::make_unexpected(ApiError{.status = 503,
-                                          .message = "the server is shutting down",
-                                          .type = "server_error",
-                                          .headers = {{"Retry-After", "5"}}});
-    if (route.method == "POST")
-      if (const auto body = CheckBody(request); !body) return tl::make_unexpected(body.error());
+    request.record->route = route.path;
+    if (const auto admitted = Admit(route, request); !admitted) return tl::make_unexpected(admitted.error());
     return (this->*route.handle)(request, std::move(wake));
   }
   if (allowed.empty())
@@ -129,115 +198,177 @@ Answer Service::Health(const HttpRequest&, Waker) {
 }
 
 Answer Service::Ready(const HttpRequest&, Waker) {
-  if (draining_) return Reply{503, Dump({{"ready", false}})};
-  return Reply{200, Dump({{"ready", true}})};
+  const bool ready = !draining_ && models_.Standard() != nullptr;
+  return Reply{ready ? 200 : 503, Dump({{"ready", ready}})};
 }
 
 Answer Service::Version(const HttpRequest&, Waker) { return Reply{200, Dump({{"version", SLUICE_VERSION}})}; }
 
 Answer Service::MetricsPage(const HttpRequest&, Waker) {
-  return Reply{200, metrics_->Page(backend_), "text/plain; version=0.0.4; charset=utf-8"};
+  const auto served = models_.Standard();
+  return Reply{200, metrics_->Page(served ? served->backend.get() : nullptr),
+               "text/plain; version=0.0.4; charset=utf-8"};
 }
 
 template <typename Make>
-Answer Service::AnswerJson(const HttpRequest& request, Make make) {
+Answer Service::AnswerJson(const HttpRequest& request, Make make) const {
   const auto body = ParseJson(request.body);
   if (!body) return ErrorReply(body.error());
-  const ApiResult<Json> answer = make(*body);
+  const auto served = Pick(*body);
+  if (!served) return ErrorReply(served.error());
+  const ApiResult<Json> answer = make(*body, **served);
   if (!answer) return ErrorReply(answer.error());
   return Reply{200, Dump(*answer)};
 }
 
 Answer Service::TokenizeText(const HttpRequest& request, Waker) {
-  return AnswerJson(request, [&](const Json& body) { return Tokenize(body, backend_, chat_prompt_); });
+  return AnswerJson(request, [](const Json& body, const Served& served) {
+    return Tokenize(body, *served.backend, served.chat_prompt);
+  });
 }
 
 Answer Service::DetokenizeIds(const HttpRequest& request, Waker) {
-  return AnswerJson(request, [&](const Json& body) { return Detokenize(body, backend_); });
+  return AnswerJson(request,
+                    [](const Json& body, const Served& served) { return Detokenize(body, *served.backend); });
 }
 
 Answer Service::AboutTokenizer(const HttpRequest&, Waker) {
-  return Reply{200, Dump(TokenizerInfo(backend_))};
+  const auto served = models_.Standard();
+  if (!served) return ErrorReply(NoModel());
+  return Reply{200, Dump(TokenizerInfo(*served->backend))};
 }
 
 Answer Service::RenderTemplate(const HttpRequest& request, Waker) {
-  return AnswerJson(request, [&](const Json& body) { return ApplyTemplate(body, chat_prompt_); });
+  return AnswerJson(request, [](const Json& body, const Served& served) {
+    return ApplyTemplate(body, served.chat_prompt);
+  });
 }
 
-std::string Service::ModelEntry() const {
-  return Dump({{"id", backend_.model_name()},
-               {"object", "model"},
-               {"created", started_},
-               {"owned_by", "sluice"},
-               {"max_model_len", backend_.context()}});
+namespace {
+
+Json ModelEntry(const Served& served) {
+  return {{"id", served.backend->model_name()},
+          {"object", "model"},
+          {"created", served.since},
+          {"owned_by", "sluice"},
+          {"max_model_len", served.backend->context()}};
 }
+
+}  // namespace
 
 Answer Service::Models(const HttpRequest&, Waker) {
-  return Reply{200, fmt::format(R"({{"object":"list","data":[{}]}})", ModelEntry())};
+  Json entries = Json::array();
+  for (const auto& served : models_.All()) entries.push_back(ModelEntry(*served));
+  return Reply{200, Dump({{"object", "list"}, {"data", std::move(entries)}})};
 }
 
 Answer Service::OneModel(const HttpRequest& request, Waker) {
   const std::string name = request.path.substr(std::string_view("/v1/models/").size());
-  if (name == backend_.model_name()) return Reply{200, ModelEntry()};
+  if (const auto served = models_.Find(name)) return Reply{200, Dump(ModelEntry(*served))};
   return ErrorReply(
       NotFound(fmt::format("the model '{}' does not exist", name.substr(0, 200)), "model_not_found"));
 }
 
-Answer Service::Start(const HttpRequest& request, GenerationRequest generation,
-                      std::unique_ptr<AnswerFormat> format, Waker wake) {
-  if (const auto timeout = ReadTimeoutHeader(request, generation); !timeout)
-    return ErrorReply(timeout.error());
-  return StartGeneration(backend_, std::move(generation), std::move(format), std::move(wake), metrics_);
+ApiResult<void> Service::Charge(RequestRecord& record, const GenerationRequest& generation) {
+  for (const auto& prompt : generation.prompts) record.prompt_tokens += static_cast<int64_t>(prompt.size());
+  if (!record.key) return {};
+  return record.key->limit.TakeTokens(record.prompt_tokens, RateLimit::Clock::now());
 }
 
-Answer Service::Chat(const HttpRequest& request, Waker wake) {
+template <typename Read, typename Format>
+Answer Service::Compute(const HttpRequest& request, Waker wake, const char* id_prefix, Read read,
+                        Format format) {
   const auto body = ParseJson(request.body);
   if (!body) return ErrorReply(body.error());
-  auto generation = ReadChatRequest(*body, backend_, chat_prompt_);
+  const auto served = Pick(*body);
+  if (!served) return ErrorReply(served.error());
+  ApiResult<GenerationRequest> generation = read(*body, **served);
   if (!generation) return ErrorReply(generation.error());
-  const bool usage = generation->include_usage;
-  return Start(request, std::move(*generation), ChatFormat(NewId("chatcmpl-"), usage), std::move(wake));
+  if (const auto timeout = ReadTimeoutHeader(request, *generation); !timeout)
+    return ErrorReply(timeout.error());
+  RequestRecord& record = *request.record;
+  if (const auto paid = Charge(record, *generation); !paid) return ErrorReply(paid.error());
+  record.computes = true;
+  record.model = (*served)->backend->model_name();
+  record.streamed = generation->stream;
+  record.keep_text = options_.log_prompts;
+  record.SetPrompt(request.body);
+  auto writer = format(AnswerId::Make(id_prefix, record.model), *body, *generation);
+  // The model lives as long as the answer that it computes.
+  return StartGeneration({.backend = std::shared_ptr<Backend>(*served, (*served)->backend.get()),
+                          .metrics = metrics_,
+                          .record = request.record,
+                          .wake = std::move(wake)},
+                         std::move(*generation), std::move(writer));
+}
+
+namespace {
+
+ApiResult<GenerationRequest> ReadChat(const ApiResult<Json>& chat, const Served& served) {
+  if (!chat) return tl::make_unexpected(chat.error());
+  return ReadChatRequest(*chat, *served.backend, served.chat_prompt);
+}
+
+}  // namespace
+
+Answer Service::Chat(const HttpRequest& request, Waker wake) {
+  return Compute(
+      request, std::move(wake), "chatcmpl-",
+      [](const Json& body, const Served& served) {
+        return ReadChatRequest(body, *served.backend, served.chat_prompt);
+      },
+      [](AnswerId id, const Json&, const GenerationRequest& generation) {
+        return ChatFormat(std::move(id), generation.include_usage);
+      });
 }
 
 Answer Service::Completions(const HttpRequest& request, Waker wake) {
-  const auto body = ParseJson(request.body);
-  if (!body) return ErrorReply(body.error());
-  auto generation = ReadCompletionRequest(*body, backend_);
-  if (!generation) return ErrorReply(generation.error());
-  const bool usage = generation->include_usage;
-  return Start(request, std::move(*generation), CompletionFormat(NewId("cmpl-"), usage), std::move(wake));
+  return Compute(
+      request, std::move(wake), "cmpl-",
+      [](const Json& body, const Served& served) { return ReadCompletionRequest(body, *served.backend); },
+      [](AnswerId id, const Json&, const GenerationRequest& generation) {
+        return CompletionFormat(std::move(id), generation.include_usage);
+      });
 }
 
-AnswerId Service::NewId(const char* prefix) const { return AnswerId::Make(prefix, backend_.model_name()); }
-
 Answer Service::Messages(const HttpRequest& request, Waker wake) {
-  const auto body = ParseJson(request.body);
-  if (!body) return ErrorReply(body.error());
-  const auto chat = MessagesToChat(*body, /*counting=*/false);
-  if (!chat) return ErrorReply(chat.error());
-  auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
-  if (!generation) return ErrorReply(generation.error());
-  return Start(request, std::move(*generation), MessagesFormat(NewId("msg_")), std::move(wake));
+  return Compute(
+      request, std::move(wake), "msg_",
+      [](const Json& body, const Served& served) {
+        return ReadChat(MessagesToChat(body, /*counting=*/false), served);
+      },
+      [](AnswerId id, const Json&, const GenerationRequest&) { return MessagesFormat(std::move(id)); });
 }
 
 Answer Service::CountTokens(const HttpRequest& request, Waker) {
-  return AnswerJson(request, [&](const Json& body) -> ApiResult<Json> {
-    const auto chat = MessagesToChat(body, /*counting=*/true);
-    if (!chat) return tl::make_unexpected(chat.error());
-    const auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
+  return AnswerJson(request, [](const Json& body, const Served& served) -> ApiResult<Json> {
+    const auto generation = ReadChat(MessagesToChat(body, /*counting=*/true), served);
     if (!generation) return tl::make_unexpected(generation.error());
     return Json{{"input_tokens", generation->prompts.front().size()}};
   });
 }
 
 Answer Service::Responses(const HttpRequest& request, Waker wake) {
-  const auto body = ParseJson(request.body);
-  if (!body) return ErrorReply(body.error());
-  const auto chat = ResponseToChat(*body);
-  if (!chat) return ErrorReply(chat.error());
-  auto generation = ReadChatRequest(*chat, backend_, chat_prompt_);
-  if (!generation) return ErrorReply(generation.error());
-  return Start(request, std::move(*generation), ResponseFormat(NewId("resp_"), *body), std::move(wake));
+  return Compute(
+      request, std::move(wake), "resp_",
+      [](const Json& body, const Served& served) { return ReadChat(ResponseToChat(body), served); },
+      [](AnswerId id, const Json& body, const GenerationRequest&) {
+        return ResponseFormat(std::move(id), body);
+      });
+}
+
+Answer Service::AboutServer(const HttpRequest&, Waker) {
+  return AdminStatus(models_, keys_, draining_, started_);
+}
+
+Answer Service::Load(const HttpRequest& request, Waker wake) {
+  return LoadModel(models_, request, /*swap=*/false, std::move(wake));
+}
+
+Answer Service::Unload(const HttpRequest& request, Waker) { return UnloadModel(models_, request); }
+
+Answer Service::Swap(const HttpRequest& request, Waker wake) {
+  return LoadModel(models_, request, /*swap=*/true, std::move(wake));
 }
 
 }  // namespace sluice::server

@@ -2,27 +2,40 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 
 #include "server/answer.h"
 #include "server/answer_format.h"
-#include "server/backend.h"
-#include "server/chat_prompt.h"
+#include "server/generation_request.h"
 #include "server/http_message.h"
+#include "server/model_host.h"
 #include "server/security.h"
 
 namespace sluice::server {
 
-struct GenerationRequest;
+class Log;
 class Metrics;
 
-// Everything a route needs. Immutable but for `draining`; routes run on several threads.
+struct ServiceOptions {
+  SecurityOptions security;
+  std::shared_ptr<Log> log;  // null: nobody listens
+  bool log_prompts = false;  // with what was asked and answered
+};
+
+// Everything a route needs. Thread-safe. `models` must outlive it.
 class Service {
  public:
-  Service(Backend& backend, ChatPrompt chat_prompt, SecurityOptions security);
+  Service(ModelHost& models, ServiceOptions options);
 
   Answer Handle(const HttpRequest& request, Waker wake);
   // Headers for every answer to this request.
   Headers CommonHeaders(const HttpRequest& request) const;
+  // The last word about a request: it goes to the log, and its key is charged. `status` 0: the client went
+  // away.
+  void Ended(const HttpRequest& request, int status) const;
+  // Of what was no request.
+  void Refused(const ApiError& error) const;
+  void SetKeys(std::vector<ApiKey> keys) { keys_.Replace(std::move(keys)); }
   // From now on /health says 503 and nothing new is begun.
   void Drain() { draining_ = true; }
 
@@ -30,21 +43,25 @@ class Service {
   struct Route;
   static const Route kRoutes[];
 
-  Backend& backend_;
-  ChatPrompt chat_prompt_;
-  SecurityOptions security_;
+  ModelHost& models_;
+  ServiceOptions options_;
+  KeyRing keys_;
   std::shared_ptr<Metrics> metrics_;
   int64_t started_;  // Unix seconds
   std::atomic<bool> draining_ = false;
 
-  std::string ModelEntry() const;  // JSON
-  AnswerId NewId(const char* prefix) const;
-  Answer Start(const HttpRequest& request, GenerationRequest generation, std::unique_ptr<AnswerFormat> format,
-               Waker wake);
+  // The model that the body names, or the standard one.
+  ApiResult<std::shared_ptr<Served>> Pick(const nlohmann::ordered_json& body) const;
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
-  // Answers with what `make` gives for the body.
+  ApiResult<void> Admit(const Route& route, const HttpRequest& request) const;
+  // Answers with what `make` gives for the body and its model.
   template <typename Make>
-  static Answer AnswerJson(const HttpRequest& request, Make make);
+  Answer AnswerJson(const HttpRequest& request, Make make) const;
+  // Computes what `read` makes of the body and its model, and writes it as `format` does.
+  template <typename Read, typename Format>
+  Answer Compute(const HttpRequest& request, Waker wake, const char* id_prefix, Read read, Format format);
+  // Charges the key for the prompts.
+  static ApiResult<void> Charge(RequestRecord& record, const GenerationRequest& generation);
   Answer MetricsPage(const HttpRequest& request, Waker wake);
   Answer Ready(const HttpRequest& request, Waker wake);
   Answer Version(const HttpRequest& request, Waker wake);
@@ -60,6 +77,10 @@ class Service {
   Answer Messages(const HttpRequest& request, Waker wake);
   Answer CountTokens(const HttpRequest& request, Waker wake);
   Answer Responses(const HttpRequest& request, Waker wake);
+  Answer AboutServer(const HttpRequest& request, Waker wake);
+  Answer Load(const HttpRequest& request, Waker wake);
+  Answer Unload(const HttpRequest& request, Waker wake);
+  Answer Swap(const HttpRequest& request, Waker wake);
 };
 
 }  // namespace sluice::server

@@ -19,13 +19,6 @@ bool IsThisMachine(std::string_view host) {
   return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-bool SameText(std::string_view a, std::string_view b) {
-  unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
-  return difference == 0;
-}
-
 }  // namespace
 
 ApiResult<void> CheckHost(const HttpRequest& request) {
@@ -39,14 +32,15 @@ ApiResult<void> CheckHost(const HttpRequest& request) {
                .code = "forbidden_host"});
 }
 
-ApiResult<void> CheckKey(const HttpRequest& request, const SecurityOptions& options) {
-  if (options.api_key.empty()) return {};
+ApiResult<void> CheckKey(const HttpRequest& request, const KeyRing& keys) {
+  if (keys.empty()) return {};
   std::string_view given;
   if (const auto header = request.Header("authorization"); header && header->starts_with("Bearer "))
     given = header->substr(7);
   else if (const auto key = request.Header("x-api-key"))
     given = *key;
-  if (!given.empty() && SameText(given, options.api_key)) return {};
+  if (!given.empty()) request.record->key = keys.Find(given);
+  if (request.record->key) return {};
   return tl::make_unexpected(ApiError{
       .status = 401,
       .message = given.empty() ? "an API key is needed: Authorization: Bearer KEY" : "the API key is wrong",
@@ -66,7 +60,10 @@ Headers CorsHeaders(const HttpRequest& request, const SecurityOptions& options) 
   if (!local && !listed) return {};
   Headers headers = {{"Access-Control-Allow-Origin", std::string(*origin)},
                      {"Vary", "Origin"},
-                     {"Access-Control-Expose-Headers", "x-request-id, retry-after, retry-after-ms"}};
+                     {"Access-Control-Expose-Headers",
+                      "x-request-id, retry-after, retry-after-ms, x-ratelimit-limit-requests, "
+                      "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+                      "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"}};
   if (request.method != "OPTIONS") return headers;
   std::string wanted = "authorization, content-type, x-api-key, anthropic-version, x-request-id";
   if (const auto asked = request.Header("access-control-request-headers")) {

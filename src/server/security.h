@@ -4,20 +4,20 @@
 #include <string>
 #include <vector>
 
+#include "server/api_keys.h"
 #include "server/http_message.h"
 
 namespace sluice::server {
 
 struct SecurityOptions {
-  std::string api_key;                       // empty: none needed
+  std::vector<ApiKey> keys;                  // empty: none needed
   std::vector<std::string> allowed_origins;  // besides pages from this machine; "*": all
 };
 
 // On a loopback address, a Host that is not this machine means a page that was lured here: 403.
 ApiResult<void> CheckHost(const HttpRequest& request);
-// `authorization: Bearer KEY` or `x-api-key: KEY`. Takes the same time for every wrong key of the same
-// length.
-ApiResult<void> CheckKey(const HttpRequest& request, const SecurityOptions& options);
+// `authorization: Bearer KEY` or `x-api-key: KEY`; what it is goes into the request's record.
+ApiResult<void> CheckKey(const HttpRequest& request, const KeyRing& keys);
 // Headers that let an allowed page read the answer; none for others.
 Headers CorsHeaders(const HttpRequest& request, const SecurityOptions& options);
 

@@ -10,6 +10,8 @@
 
 #include "server/fake_backend.h"
 #include "server/http.h"
+#include "server/log.h"
+#include "server/routes.h"
 #include "server/test_client.h"
 
 namespace sluice::server {
@@ -55,10 +57,13 @@ class ServerTest : public ::testing::Test {
   FakeBackend backend{"Hello, w\xc3\xb6rld!"};
   HttpOptions http;
   SecurityOptions security;
+  std::shared_ptr<Log> log;
+  ModelLoader loader;
 
   void Start() {
     http.port = 0;
-    service_ = std::make_unique<Service>(backend, ChatPrompt::For(backend.tokenizer()).value(), security);
+    models_ = std::make_unique<ModelHost>(Serving(backend), loader);
+    service_ = std::make_unique<Service>(*models_, ServiceOptions{security, log, false});
     server_ = HttpServer::Listen(http, *service_).value();
     runner_ = std::thread([this] { server_->Run(); });
   }
@@ -70,6 +75,12 @@ class ServerTest : public ::testing::Test {
     server_.reset();
   }
 
+  // `backend` stays the caller's.
+  static std::shared_ptr<Served> Serving(Backend& backend) {
+    return Served::Make(std::shared_ptr<Backend>(std::shared_ptr<void>(), &backend), "test").value();
+  }
+  Service& service() { return *service_; }
+  ModelHost& models() { return *models_; }
   uint16_t port() const { return server_->port(); }
   HttpServer& server() { return *server_; }
 
@@ -106,6 +117,7 @@ class ServerTest : public ::testing::Test {
   }
 
  private:
+  std::unique_ptr<ModelHost> models_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<HttpServer> server_;
   std::thread runner_;

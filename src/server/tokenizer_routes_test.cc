@@ -39,7 +39,7 @@ TEST_F(ServerTest, SaysWhatItIs) {
 }
 
 TEST_F(ServerTest, EveryRouteButHealthNeedsTheKey) {
-  security.api_key = "secret";
+  security.keys = {{.name = "test", .digest = DigestKey("secret")}};
   Start();
   EXPECT_EQ(Get("/health").status, 200);
   for (const char* path :
