@@ -9,12 +9,13 @@
 #include "cli/session.h"
 #include "cli/streams.h"
 #include "cli/verb.h"
+#include "model/lora.h"
 
 namespace sluice::cli {
 namespace {
 
 struct Options {
-  std::string model, prompt;
+  std::string model, prompt, lora;
   ComputeFlags compute;
   SamplingFlags sampling;
   int64_t context = 0;
@@ -118,7 +119,11 @@ Result<int> Run(const Options& options) {
     SLUICE_TRY(prompt, OnlyPrompt(options));
   }
   SLUICE_TRY(Session session,
-             OpenSession(options.model, options.compute, {.context = static_cast<int>(options.context)}));
+             OpenSession(options.model, options.compute,
+                         {.context = static_cast<int>(options.context), .adapters = !options.lora.empty()}));
+  if (!options.lora.empty()) {
+    SLUICE_TRY(session.adapter, model::LoadAdapter(session.engine->model(), options.lora));
+  }
   SLUICE_TRY(const std::unique_ptr<Conversation> conversation,
              StartConversation(*session.tokenizer, session.ReadsSource()));
   Chat chat(options, session, *conversation);
@@ -141,6 +146,7 @@ void AddRun(CLI::App& program, Action& action) {
   verb.Argument("MODEL", &options->model, Verb::Need::kOptional,
                 "A GGUF file or a Hugging Face folder; the embedded model if not given");
   verb.Text("-p,--prompt", "TEXT", &options->prompt, "Answer this and end");
+  verb.Text("--lora", "DIR", &options->lora, "Answer with the adapter in this folder (PEFT's LoRA)");
   options->sampling.AddTo(verb);
   verb.Integer("--ctx", &options->context, 0, INT32_MAX,
                "Longest prompt and answer in tokens; 0: the model's, at most 4096");

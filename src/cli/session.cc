@@ -79,6 +79,7 @@ engine::Request NewRequest(const Session& session, std::vector<int32_t> prompt,
   (source ? request.source : request.prompt) = std::move(prompt);
   request.max_tokens = static_cast<int>(std::clamp<int64_t>(sampling.max_tokens, 0, room));
   request.sampling = sampling.Params();
+  request.adapter = session.adapter;
   const std::span<const tokenizer::TokenId> ends = session.tokenizer->end_tokens();
   request.stop_tokens.assign(ends.begin(), ends.end());
   return request;

@@ -21,6 +21,7 @@ struct Session {
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<engine::Engine> engine;
+  std::shared_ptr<const model::Adapter> adapter;  // of new requests; null: none
 
   // An encoder-decoder model: what is asked is a source, and the answer a text of its own.
   bool ReadsSource() const { return engine->model().desc.encoder.has_value(); }

@@ -115,6 +115,8 @@ class EngineImpl final : public Engine {
 
   Status Check(Request* request) const {
     SLUICE_CHECK_OK(CheckSource(request));
+    if (request->adapter && (!options_.adapters || &request->adapter->model() != model_.get()))
+      return Fail(ErrorCode::kUsage, "this engine takes no adapters, or the adapter is another model's");
     const int64_t prompt = static_cast<int64_t>(request->prompt.size());
     if (prompt == 0) return Fail(ErrorCode::kUsage, "the prompt has no tokens");
     if (prompt >= options_.context)
@@ -140,12 +142,13 @@ class EngineImpl final : public Engine {
     return plan.state_layers.empty() && plan.encoder_steps.empty();
   }
 
-  // Keys depend on a request's tokens, its salt, and which angles a request of its length takes.
-  uint32_t SaltOf(const Sequence& s) const {
-    uint32_t salt = s.request.kv_salt;
+  // Keys depend on a request's tokens, its adapter, its salt, and which angles a request of its length takes.
+  uint64_t SaltOf(const Sequence& s) const {
+    constexpr int kBitsBelowAdapter = 40;  // a salt and eight tables of angles
+    uint64_t salt = s.request.kv_salt;
     for (const model::RopeTable& rope : backend_->plan().ropes)
-      if (rope.original_ctx != 0) salt = salt << 1 | uint32_t{&rope.For(s.longest()) == &rope.long_request};
-    return salt;
+      if (rope.original_ctx != 0) salt = salt << 1 | uint64_t{&rope.For(s.longest()) == &rope.long_request};
+    return s.request.adapter ? salt | s.request.adapter->id() << kBitsBelowAdapter : salt;
   }
 
   using Sequences = Scheduler::Sequences;
@@ -251,13 +254,15 @@ class EngineImpl final : public Engine {
     const auto start = Clock::now();
     tokens_.clear();
     tables_.clear();
+    adapters_.clear();
     for (const Sequence* s : sequences) {
       for (int32_t i = 0; i < static_cast<int32_t>(s->request.source.size()); ++i)
         tokens_.push_back({s->request.source[i], i, static_cast<int32_t>(tables_.size()), false});
       tables_.push_back(&s->source);
+      adapters_.push_back(s->request.adapter.get());
     }
-    const Status status =
-        backend_->Forward({.tokens = tokens_, .sequences = tables_, .trace = &trace_, .encode = true});
+    const Status status = backend_->Forward(
+        {.tokens = tokens_, .sequences = tables_, .trace = &trace_, .encode = true, .adapters = adapters_});
     for (Sequence* s : sequences) {
       s->source.length = s->source.longest;
       s->ended = s->ended || !status;
@@ -281,6 +286,7 @@ class EngineImpl final : public Engine {
     tokens_.clear();
     tables_.clear();
     sources_.clear();
+    adapters_.clear();
     for (const Chunk& chunk : chunks) {
       const Sequence& s = *chunk.sequence;
       for (int64_t i = 0; i < chunk.count; ++i) {
@@ -291,9 +297,13 @@ class EngineImpl final : public Engine {
       }
       tables_.push_back(&s.pages);
       sources_.push_back(&s.source);
+      adapters_.push_back(s.request.adapter.get());
     }
-    const Status status =
-        backend_->Forward({.tokens = tokens_, .sequences = tables_, .trace = &trace_, .sources = sources_});
+    const Status status = backend_->Forward({.tokens = tokens_,
+                                             .sequences = tables_,
+                                             .trace = &trace_,
+                                             .sources = sources_,
+                                             .adapters = adapters_});
     if (!status) {
       for (const Chunk& chunk : chunks) chunk.sequence->ended = true;
       return End(Finish::kError, status.error());
@@ -381,6 +391,7 @@ class EngineImpl final : public Engine {
   Scheduler scheduler_;
   std::vector<backend::BatchToken> tokens_;
   std::vector<const kv::PageTable*> tables_, sources_;
+  std::vector<const model::Adapter*> adapters_;
   backend::RouterTrace trace_;
   std::vector<bool> touched_;                        // experts of a layer, in CountTouched
   std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
@@ -425,7 +436,8 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
                                         resolved.max_batch_tokens,
                                         resolved.kv_tokens,
                                         {},
-                                        std::max(kFewestStates, resolved.kv_tokens / kTokensPerState)}));
+                                        std::max(kFewestStates, resolved.kv_tokens / kTokensPerState),
+                                        resolved.adapters}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

@@ -24,6 +24,7 @@ struct EngineOptions {
   int max_running = 256;       // requests computed at once
   int max_queue = 1024;        // requests waiting or running
   double queue_seconds = 0;    // a request may wait for room; 0: any time
+  bool adapters = false;       // requests may name some
   bool share_prefixes = true;  // keep what was computed for those who begin with the same tokens
 };
 

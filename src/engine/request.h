@@ -3,11 +3,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+
+namespace sluice::model {
+class Adapter;
+}
 
 namespace sluice::engine {
 
@@ -36,7 +41,8 @@ struct Request {
   int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
   int priority = 0;                  // lower comes first; equals in order of arrival
   double seconds = 0;                // may pass until the answer's end; 0: any time
-  uint32_t kv_salt = 0;              // requests share keys and values with those of the same number alone
+  std::shared_ptr<const model::Adapter> adapter;  // of the engine's model; null: the model as it is
+  uint32_t kv_salt = 0;  // requests share keys and values with those of the same number alone
 };
 
 enum class Finish : uint8_t { kStop, kLength, kCancelled, kTimeout, kError };

@@ -20,7 +20,7 @@ struct Sequence {
   bool ended = false;                            // to be removed
   std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
   kv::PageTable source = {};  // of request.source; its length is 0 until the encoder has read it
-  uint32_t salt = 0;          // sequences of different salts share no pages
+  uint64_t salt = 0;          // sequences of different salts share no pages
   bool preempted = false;     // has been put back at least once
   std::chrono::steady_clock::time_point arrived = {};
   int64_t cached = 0;  // tokens of the prompt that were not computed for this request

@@ -23,8 +23,8 @@ class PrefixIndex {
   };
   static constexpr int64_t kTokens = kernels::kPageTokens;
 
-  // The empty text. Texts of different salts share nothing.
-  static constexpr Text Empty(uint32_t salt) { return salt; }
+  // The empty text. Texts of different salts, which are below kFirstText, share nothing.
+  static constexpr Text Empty(uint64_t salt) { return salt; }
 
   // The page that follows `before` with the kTokens at `tokens`.
   std::optional<Page> Find(Text before, const int32_t* tokens) const;
@@ -37,6 +37,7 @@ class PrefixIndex {
   int64_t size() const { return static_cast<int64_t>(by_hash_.size()); }
 
  private:
+  static constexpr Text kFirstText = Text{1} << 63;
   static constexpr Text kNoText = 0;  // no page ends there: it is the empty text of salt 0
 
   struct Entry {
@@ -45,7 +46,7 @@ class PrefixIndex {
   };
   static uint64_t Hash(Text before, const int32_t* tokens);
 
-  Text last_text_ = UINT32_MAX;                         // above every salt
+  Text last_text_ = kFirstText;
   std::vector<Entry> pages_;                            // by block, as far as blocks were added
   std::unordered_multimap<uint64_t, int32_t> by_hash_;  // blocks
 };
