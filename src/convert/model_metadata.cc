@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <variant>
@@ -15,10 +16,16 @@ using namespace model;  // NOLINT: this file translates the model's words
 
 uint32_t Count(int64_t n) { return static_cast<uint32_t>(n); }
 
+bool Near(float a, float b) { return std::fabs(a - b) <= 1e-5f * std::fabs(a); }
+
+// Architectures mean two things by logit_scale, and those that divide by it call the scale of attention by
+// another name.
+enum class ScaleWords : uint8_t { kMultiply, kDivide };
+
 class Writer {
  public:
-  Writer(std::string_view architecture, MetadataList& list)
-      : prefix_(std::string(architecture) + "."), list_(list) {}
+  Writer(std::string_view architecture, ScaleWords words, MetadataList& list)
+      : prefix_(std::string(architecture) + "."), words_(words), list_(list) {}
 
   void Model(const Desc& desc) {
     Set("vocab_size", Count(desc.vocab));
@@ -26,27 +33,70 @@ class Writer {
     Set("embedding_length", Count(desc.dim));
     Set("block_count", Count(static_cast<int64_t>(desc.decoder.layers.size())));
     Set("attention.layer_norm_rms_epsilon", desc.decoder.final_norm.eps);
+    Scales(desc);
     if (desc.logit_cap != 0) Set("final_logit_softcapping", desc.logit_cap);
     std::optional<Ffn> dense;
     std::optional<Moe> sparse;
     int leading = 0;
+    std::vector<int32_t> choosers;  // layers with an indexer of their own
+    some_see_all_ = SomeSeeAll(desc);
     for (const Layer& layer : desc.decoder.layers)
       for (const Branch& branch : layer) {
         if (const auto* gqa = std::get_if<Gqa>(&branch.op)) Attention(*gqa);
-        if (const auto* mla = std::get_if<Mla>(&branch.op)) Attention(*mla);
+        if (const auto* mla = std::get_if<Mla>(&branch.op)) {
+          Attention(*mla);
+          choosers.push_back(mla->indexer ? 1 : 0);
+        }
         if (const auto* moe = std::get_if<Moe>(&branch.op)) sparse = *moe;
         if (const auto* ffn = std::get_if<Ffn>(&branch.op)) {
           dense = *ffn;
           if (!sparse) ++leading;
         }
       }
-    if (dense || sparse) Set("feed_forward_length", Count(dense ? dense->hidden : sparse->expert.hidden));
+    if (std::ranges::count(choosers, 1) > 0) Set("attention.indexer.types", choosers);
+    // A dense part beside the experts is as wide as the stream, and the key says how wide they are.
+    const bool beside = dense && sparse && dense->hidden == desc.dim && HasExpertsBeside(desc);
+    if (dense || sparse)
+      Set("feed_forward_length", Count(dense && !beside ? dense->hidden : sparse->expert.hidden));
     if (!sparse) return;
-    if (dense) Set("leading_dense_block_count", Count(leading));
+    if (dense && !beside) Set("leading_dense_block_count", Count(leading));
+    Set("interleave_moe_layer_step", Count(SparseStep(desc)));
     Experts(*sparse);
   }
 
  private:
+  static bool SomeSeeAll(const Desc& desc) {
+    for (const Layer& layer : desc.decoder.layers)
+      for (const Branch& branch : layer)
+        if (const auto* gqa = std::get_if<Gqa>(&branch.op); gqa && gqa->window == 0) return true;
+    return false;
+  }
+
+  static bool HasExpertsBeside(const Desc& desc) {
+    return std::ranges::any_of(desc.decoder.layers, [](const Layer& layer) {
+      return std::ranges::any_of(layer, [](const Branch& b) { return b.src == Branch::Src::kLayerInput; });
+    });
+  }
+
+  // Every how many layers there are experts, counted over the first two layers that have them.
+  static int64_t SparseStep(const Desc& desc) {
+    std::vector<int64_t> sparse;
+    for (size_t l = 0; l < desc.decoder.layers.size(); ++l)
+      for (const Branch& branch : desc.decoder.layers[l])
+        if (std::holds_alternative<Moe>(branch.op)) sparse.push_back(static_cast<int64_t>(l));
+    return sparse.size() > 1 ? sparse[1] - sparse[0] : 1;
+  }
+
+  void Scales(const Desc& desc) {
+    if (desc.embed_scale != 1) Set("embedding_scale", desc.embed_scale);
+    if (desc.logit_scale != 1)
+      Set("logit_scale", words_ == ScaleWords::kMultiply ? desc.logit_scale : 1 / desc.logit_scale);
+    const float residual = desc.decoder.layers.empty() || desc.decoder.layers.front().empty()
+                               ? 1
+                               : desc.decoder.layers.front().front().scale;
+    if (residual != 1) Set("residual_scale", residual);
+  }
+
   void Set(std::string_view key, MetadataValue value) {
     list_.Set(prefix_ + std::string(key), std::move(value));
   }
@@ -57,8 +107,21 @@ class Writer {
     Set("attention.key_length", Count(a.head_dim));
     Set("attention.value_length", Count(a.head_dim));
     if (a.clip > 0) Set("attention.clamp_kqv", a.clip);
+    if (a.logit_cap > 0) Set("attn_logit_softcapping", a.logit_cap);
+    if (!Near(a.scale, 1 / std::sqrt(static_cast<float>(a.head_dim))))
+      Set(words_ == ScaleWords::kMultiply ? "attention.output_scale" : "attention.scale", a.scale);
     if (a.window > 0) Set("attention.sliding_window", Count(a.window));
-    if (const auto* rope = std::get_if<Rope>(&a.position)) Rotation(*rope);
+    const auto* rope = std::get_if<Rope>(&a.position);
+    if (rope && a.window > 0 && some_see_all_)
+      Set("rope.freq_base_swa", rope->theta);
+    else if (rope)
+      Rotation(*rope);
+  }
+
+  void Choice(const Indexer& indexer) {
+    Set("attention.indexer.head_count", Count(indexer.heads));
+    Set("attention.indexer.key_length", Count(indexer.head_dim));
+    Set("attention.indexer.top_k", Count(indexer.top_k));
   }
 
   // The form that compresses keys and values once for all heads.
@@ -71,6 +134,7 @@ class Writer {
     Set("attention.value_length_mla", Count(a.v_dim));
     Set("attention.kv_lora_rank", Count(a.kv_rank));
     if (a.q_rank > 0) Set("attention.q_lora_rank", Count(a.q_rank));
+    if (a.indexer) Choice(*a.indexer);
     Rotation(a.rope);
     const auto* yarn = std::get_if<YarnScaling>(&a.rope.scaling);
     if (!yarn || yarn->factor <= 1) return;
@@ -115,6 +179,8 @@ class Writer {
   }
 
   const std::string prefix_;
+  const ScaleWords words_;
+  bool some_see_all_ = false;  // attention without a window
   MetadataList& list_;
 };
 
@@ -124,13 +190,15 @@ Rope* RopeOf(Branch& branch) {
   return nullptr;
 }
 
-bool Near(float a, float b) { return std::fabs(a - b) <= 1e-5f * std::fabs(a); }
-
-// `read` with what may differ taken from `wanted`: the pairing of rotated elements, and roundings on the way
-// through a logarithm.
+// `read` with what may differ taken from `wanted`: the pairing of rotated elements, whether norms' weights
+// are kept less one, and roundings on the way through a logarithm.
 Branch Reconciled(Branch read, Branch wanted) {
   Rope *a = RopeOf(read), *b = RopeOf(wanted);
   if (a && b) a->interleaved = b->interleaved;
+  read.pre.plus_one = wanted.pre.plus_one;
+  if (read.post && wanted.post) read.post->plus_one = wanted.post->plus_one;
+  auto* gqa = std::get_if<Gqa>(&read.op);
+  if (const auto* from = std::get_if<Gqa>(&wanted.op); gqa && from) gqa->norm_plus_one = from->norm_plus_one;
   auto* mla = std::get_if<Mla>(&read.op);
   auto* other = std::get_if<Mla>(&wanted.op);
   if (mla && other && Near(mla->scale, other->scale)) mla->scale = other->scale;
@@ -138,6 +206,8 @@ Branch Reconciled(Branch read, Branch wanted) {
        *yarn_wanted = b ? std::get_if<YarnScaling>(&b->scaling) : nullptr;
   if (yarn && yarn_wanted && Near(yarn->magnitude, yarn_wanted->magnitude))
     yarn->magnitude = yarn_wanted->magnitude;
+  if (mla && mla->indexer && other && other->indexer && a->scaling == b->scaling)
+    mla->indexer->rope.scaling = a->scaling;
   return read;
 }
 
@@ -146,10 +216,12 @@ std::string Difference(const Desc& wanted, const Desc& read) {
   if (wanted.dim != read.dim || wanted.vocab != read.vocab || wanted.max_ctx != read.max_ctx)
     return "its dimensions";
   if (wanted.tied != read.tied) return "whether the head is tied";
-  if (wanted.embed_scale != read.embed_scale || wanted.logit_scale != read.logit_scale ||
+  if (wanted.embed_scale != read.embed_scale || !Near(wanted.logit_scale, read.logit_scale) ||
       wanted.logit_cap != read.logit_cap)
     return "the scales of embedding and logits";
-  if (!(wanted.decoder.final_norm == read.decoder.final_norm)) return "the last norm";
+  Norm last = read.decoder.final_norm;
+  last.plus_one = wanted.decoder.final_norm.plus_one;
+  if (!(wanted.decoder.final_norm == last)) return "the last norm";
   const auto &layers = wanted.decoder.layers, &others = read.decoder.layers;
   if (layers.size() != others.size()) return "the number of layers";
   for (size_t l = 0; l < layers.size(); ++l) {
@@ -161,16 +233,15 @@ std::string Difference(const Desc& wanted, const Desc& read) {
   return {};
 }
 
-}  // namespace
-
-Result<GgufModel> DescribeForGguf(const Described& described, const TypeMix& mix,
-                                  const std::vector<OutputTensor>& tensors, const std::string& name) {
+Result<GgufModel> WriteDown(const Described& described, const TypeMix& mix,
+                            const std::vector<OutputTensor>& tensors, const std::string& name,
+                            ScaleWords words) {
   GgufModel model;
   const std::string architecture(described.family->gguf_archs.front());
   model.metadata.Set("general.architecture", architecture);
   model.metadata.Set("general.type", std::string("model"));
   model.metadata.Set("general.name", name);
-  Writer(architecture, model.metadata).Model(described.desc);
+  Writer(architecture, words, model.metadata).Model(described.desc);
   model.metadata.Set("general.file_type", mix.file_type);
   if (Info(mix.base).block_size > 1) model.metadata.Set("general.quantization_version", uint32_t{2});
 
@@ -178,7 +249,7 @@ Result<GgufModel> DescribeForGguf(const Described& described, const TypeMix& mix
   written.path = name;
   SLUICE_TRY(written.gguf, model.metadata.AsRead());
   SLUICE_TRY(written.tensors, AsRead(tensors));
-  SLUICE_TRY(Described read, Describe(written));
+  SLUICE_TRY(Described read, model::Describe(written));
   const std::string difference = Difference(described.desc, read.desc);
   if (!difference.empty())
     return Fail(ErrorCode::kConfig,
@@ -186,6 +257,16 @@ Result<GgufModel> DescribeForGguf(const Described& described, const TypeMix& mix
                 "run the checkpoint as it is");
   model.desc = std::move(read.desc);
   return model;
+}
+
+}  // namespace
+
+Result<GgufModel> DescribeForGguf(const Described& described, const TypeMix& mix,
+                                  const std::vector<OutputTensor>& tensors, const std::string& name) {
+  auto model = WriteDown(described, mix, tensors, name, ScaleWords::kMultiply);
+  if (model) return model;
+  auto divided = WriteDown(described, mix, tensors, name, ScaleWords::kDivide);
+  return divided ? std::move(divided) : std::move(model);
 }
 
 }  // namespace sluice::convert

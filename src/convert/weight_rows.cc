@@ -38,6 +38,21 @@ bool IsRotated(std::string_view canonical) {
          canonical == "attn.k.bias" || canonical == "attn.q_norm" || canonical == "attn.k_norm";
 }
 
+// Whether the file keeps a norm's weights less one.
+bool IsKeptLessOne(const OutputTensor& tensor, const Desc& desc) {
+  const std::string& name = tensor.need.canonical;
+  if (name == "final_norm") return desc.decoder.final_norm.plus_one;
+  if (tensor.need.layer < 0) return false;
+  for (const model::Branch& branch : desc.decoder.layers[static_cast<size_t>(tensor.need.layer)]) {
+    const std::string part = model::CanonicalPart(branch);
+    if (name == part + ".norm") return branch.pre.plus_one;
+    if (name == part + ".post_norm") return branch.post && branch.post->plus_one;
+    const auto* gqa = std::get_if<Gqa>(&branch.op);
+    if (gqa && (name == part + ".q_norm" || name == part + ".k_norm")) return gqa->norm_plus_one;
+  }
+  return false;
+}
+
 }  // namespace
 
 int64_t WeightRows::Pairing::Source(int64_t i) const {
@@ -64,6 +79,7 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
   rows.cols_ = need.cols;
   rows.vector_ = need.vector;
   rows.pairing_ = PairingOf(tensor, source, target);
+  if (IsKeptLessOne(tensor, source) && !IsKeptLessOne(tensor, target)) rows.add_ = 1;
   const bool keys = need.canonical == "attn.k_b", values = need.canonical == "attn.v_b";
   if ((keys || values) && !weights.Find(need.canonical, need.layer)) {
     const Mla& mla = *AttentionOf<Mla>(source, need.layer);
@@ -102,10 +118,9 @@ void WeightRows::ReadRow(int64_t row, float* out) const {
   }
   const model::WeightView& view = *views_[static_cast<size_t>(row / rows_)];
   if (!vector_) return model::DecodeViewRow(view, pairing_.Source(row % rows_), out);
-  if (pairing_.dims == 0) return model::DecodeViewRow(view, row % rows_, out);
   std::vector<float> values(static_cast<size_t>(cols_));
   model::DecodeViewRow(view, row % rows_, values.data());
-  for (int64_t i = 0; i < cols_; ++i) out[i] = values[static_cast<size_t>(pairing_.Source(i))];
+  for (int64_t i = 0; i < cols_; ++i) out[i] = values[static_cast<size_t>(pairing_.Source(i))] + add_;
 }
 
 void WeightRows::ReadLatent(int64_t row, float* out) const {

@@ -16,7 +16,7 @@ namespace sluice::convert {
 class WeightRows {
  public:
   // `source` describes the checkpoint, `target` the file to write; they may differ in the pairing of rotated
-  // elements.
+  // elements and in whether norms' weights are kept less one.
   static Result<WeightRows> Open(const OutputTensor& tensor, const model::WeightMap& weights,
                                  const model::Desc& source, const model::Desc& target);
 
@@ -37,6 +37,7 @@ class WeightRows {
   int64_t rows_ = 0, cols_ = 0;                  // of one of them
   bool vector_ = false;
   Pairing pairing_;
+  float add_ = 0;  // to every element
   // Latent attention: keys stand in kv_b_ as [heads][nope + v][rank], values after them.
   enum class Latent : uint8_t { kNone, kKeys, kValues } latent_ = Latent::kNone;
   int64_t nope_ = 0, value_ = 0, rank_ = 0;

@@ -97,7 +97,14 @@ const json* Config::Find(std::string_view key) const {
   return Peek(key);
 }
 
-const json* Config::Unread(std::string_view key) const { return read_.contains(key) ? nullptr : Peek(key); }
+const json* Config::Unread(std::string_view key) const {
+  if (read_.contains(key)) return nullptr;
+  // What a GGUF says once may be known by several names.
+  if (const auto spelled = spelling_.find(key); spelled != spelling_.end())
+    for (const auto& [name, spelling] : spelling_)
+      if (spelling == spelled->second && read_.contains(name)) return nullptr;
+  return Peek(key);
+}
 
 const json* Config::Peek(std::string_view key) const {
   const json* node = &values_;

@@ -124,9 +124,17 @@ Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(B
   return {{.pre = norm, .op = std::move(attention)}, {.pre = norm, .op = std::move(feed_forward)}};
 }
 
+bool HasSelectionBias(const Config& config) {
+  if (!config.from_gguf()) return true;
+  for (int l = 0; l < config.Int("num_hidden_layers"); ++l)
+    if (config.FindTensor(fmt::format("blk.{}.exp_probs_b.bias", l))) return true;
+  return false;
+}
+
 bool IsSparseLayer(const Config& config, int layer) {
   if (config.from_gguf()) {
-    config.Has("first_k_dense_replace");  // the tensors say the same, layer by layer
+    for (const char* key : {"first_k_dense_replace", "moe_layer_interval"})
+      config.Has(key);  // the tensors say the same, layer by layer
     return !config.FindTensor(fmt::format("blk.{}.ffn_gate.weight", layer));
   }
   return !config.ListHolds("mlp_only_layers", layer) &&

@@ -49,6 +49,9 @@ int ReadSharedExpertWidth(const Config& config);
 
 Layer AttentionThen(const Norm& norm, decltype(Branch::op) attention, decltype(Branch::op) feed_forward);
 
+// Whether experts are chosen with a bias: always, but in a GGUF only where the tensor is there.
+bool HasSelectionBias(const Config& config);
+
 // An expert layer unless the lists say otherwise; a GGUF has no lists, but the dense layers' tensors.
 bool IsSparseLayer(const Config& config, int layer);
 
@@ -147,6 +150,15 @@ inline constexpr auto kGgufSharedExperts = std::to_array<Rule>({
     {"moe.shared.gate", "blk.{L}.ffn_gate_shexp.weight"},
     {"moe.shared.up", "blk.{L}.ffn_up_shexp.weight"},
     {"moe.shared.down", "blk.{L}.ffn_down_shexp.weight"},
+});
+
+inline constexpr auto kGgufSelectionBias = std::to_array<Rule>({
+    {"moe.selection_bias", "blk.{L}.exp_probs_b.bias"},
+});
+// Four norms in a layer.
+inline constexpr auto kGgufPostNorms = std::to_array<Rule>({
+    {"attn.post_norm", "blk.{L}.post_attention_norm.weight"},
+    {"ffn.post_norm", "blk.{L}.post_ffw_norm.weight"},
 });
 
 // Buffers that old files carry and that are computed here.

@@ -47,15 +47,6 @@ Mla ReadMla(const Config& c) {
       .latent_norm_eps = 1e-6f};
 }
 
-// The bias is optional in GGUF.
-bool HasSelectionBias(const Config& c) {
-  if (!c.from_gguf()) return true;
-  for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
-    if (c.FindTensor(fmt::format("blk.{}.exp_probs_b.bias", l))) return true;
-  }
-  return false;
-}
-
 bool IsSparse(const Config& c, int layer) {
   const int first = c.Int("first_k_dense_replace", 0), step = c.Int("moe_layer_freq", 1);
   const bool by_rule = layer >= first && layer % step == 0;

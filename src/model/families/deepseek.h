@@ -38,6 +38,12 @@ inline constexpr auto kHfIndexer = std::to_array<Rule>({
     {"attn.index_k_norm", "model.layers.{L}.self_attn.indexer.k_norm.weight"},
     {"attn.index_weights", "model.layers.{L}.self_attn.indexer.weights_proj.weight"},
 });
+inline constexpr auto kGgufIndexer = std::to_array<Rule>({
+    {"attn.index_q", "blk.{L}.indexer.attn_q_b.weight"},
+    {"attn.index_k", "blk.{L}.indexer.attn_k.weight"},
+    {"attn.index_k_norm", "blk.{L}.indexer.k_norm.weight"},
+    {"attn.index_weights", "blk.{L}.indexer.proj.weight"},
+});
 inline constexpr auto kGgufLatent = std::to_array<Rule>({
     {"attn.q", "blk.{L}.attn_q.weight"},
     {"attn.q_a", "blk.{L}.attn_q_a.weight"},

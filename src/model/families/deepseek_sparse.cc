@@ -9,6 +9,7 @@ namespace {
 // Whether the layer takes over the choice of the one before: by a list, by one letter for each layer, or
 // every layer but each freq-th from an offset on.
 bool SharesChoice(const Config& c, int layer) {
+  if (c.from_gguf()) return !c.FindTensor(fmt::format("blk.{}.indexer.attn_k.weight", layer));
   if (c.Has("indexer_types")) return c.ListChoice("indexer_types", layer, {"full", "shared"}) == "shared";
   if (c.Has("index_topk_pattern")) {
     const std::string pattern = c.String("index_topk_pattern", "");

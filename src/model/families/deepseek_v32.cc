@@ -12,10 +12,13 @@ Desc Build(const Config& c) {
 }
 
 constexpr std::string_view kTypes[] = {"deepseek_v32"};
+constexpr std::string_view kArchs[] = {"deepseek32"};
 constexpr auto kHf = Join(kDeepSeekHf, kHfIndexer);
+constexpr auto kGguf = Join(kDeepSeekGguf, kGgufIndexer);
 
 }  // namespace
 
-constinit const Family kDeepSeekV32{"deepseek_v32", kTypes, {}, nullptr, Build, kHf, {}, kDeepSeekSkip};
+constinit const Family kDeepSeekV32{"deepseek_v32", kTypes, kArchs, nullptr,
+                                    Build,          kHf,    kGguf,  kDeepSeekSkip};
 
 }  // namespace sluice::model

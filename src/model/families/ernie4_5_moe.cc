@@ -7,11 +7,20 @@ namespace sluice::model {
 namespace {
 
 bool IsSparse(const Config& c, int layer) {
+  if (c.from_gguf()) return IsSparseLayer(c, layer);
   // An end of -1 is the last layer.
   const bool open = !c.Has("moe_layer_end_index") || c.Is("moe_layer_end_index", -1);
   const int last = open ? c.Int("num_hidden_layers") : c.Int("moe_layer_end_index", 0);
   return (layer + 1) % c.Int("moe_layer_interval", 1) == 0 && layer >= c.Int("moe_layer_start_index", 0) &&
          layer <= last;
+}
+
+// A GGUF gives the width itself; the count beside it may belong to another width.
+std::optional<Ffn> ReadShared(const Config& c, const Ffn& expert) {
+  if (!c.from_gguf()) return SharedExpert(c, "moe_num_shared_experts", expert);
+  const int width = c.Int("shared_expert_intermediate_size", 0);
+  if (width == 0) return {};
+  return Ffn{.hidden = width, .act = expert.act};
 }
 
 Desc Build(const Config& c) {
@@ -21,8 +30,8 @@ Desc Build(const Config& c) {
   Moe moe{.router = ReadRouter(c, "moe_num_experts", "moe_k"),
           .expert = {.hidden = c.Int("moe_intermediate_size"), .act = act}};
   moe.router.renormalize = true;
-  moe.router.selection_bias = true;
-  moe.shared = SharedExpert(c, "moe_num_shared_experts", moe.expert);
+  moe.router.selection_bias = HasSelectionBias(c);
+  moe.shared = ReadShared(c, moe.expert);
   const Ffn dense{.hidden = c.Int("intermediate_size"), .act = act};
   Desc desc = BaseDesc(c, "ernie4_5_moe");
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
@@ -37,12 +46,15 @@ constexpr auto kBias = std::to_array<Rule>({
     {"moe.selection_bias", "model.layers.{L}.mlp.moe_statics.e_score_correction_bias"},
 });
 constexpr std::string_view kTypes[] = {"ernie4_5_moe"};
+constexpr std::string_view kArchs[] = {"ernie4_5-moe"};
+constexpr auto kGguf =
+    Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufSelectionBias);
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfSharedExperts, kBias);
 // Layers that predict further tokens.
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.mtp_*"};
 
 }  // namespace
 
-constinit const Family kErnie45Moe{"ernie4_5_moe", kTypes, {}, nullptr, Build, kHf, {}, kSkip};
+constinit const Family kErnie45Moe{"ernie4_5_moe", kTypes, kArchs, nullptr, Build, kHf, kGguf, kSkip};
 
 }  // namespace sluice::model

@@ -12,10 +12,12 @@ Desc Build(const Config& c) {
 }
 
 constexpr std::string_view kTypes[] = {"glm_moe_dsa"};
+constexpr std::string_view kArchs[] = {"glm-dsa"};
 constexpr auto kHf = Join(kDeepSeekHf, kHfIndexer);
+constexpr auto kGguf = Join(kDeepSeekGguf, kGgufIndexer);
 
 }  // namespace
 
-constinit const Family kGlmMoeDsa{"glm_moe_dsa", kTypes, {}, nullptr, Build, kHf, {}, kDeepSeekSkip};
+constinit const Family kGlmMoeDsa{"glm_moe_dsa", kTypes, kArchs, nullptr, Build, kHf, kGguf, kDeepSeekSkip};
 
 }  // namespace sluice::model

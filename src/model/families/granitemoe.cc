@@ -19,8 +19,8 @@ Desc Build(const Config& c) {
   desc.embed_scale = c.Float("embedding_multiplier", 1);
   desc.logit_scale = 1 / c.Float("logits_scaling", 1);
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
-    Gqa attention = ReadGqa(c, l, /*interleaved=*/false);
-    attention.scale = c.Float("attention_multiplier", 1);
+    Gqa attention = ReadGqa(c, l, /*interleaved=*/c.from_gguf());
+    attention.scale = c.Float("attention_multiplier", c.from_gguf() ? attention.scale : 1);
     attention.qkv_bias = attention.out_bias = c.Bool("attention_bias", false);
     Layer layer = AttentionThen(RmsNorm(c), attention, moe);
     for (Branch& branch : layer) branch.scale = c.Float("residual_multiplier", 1);
@@ -39,10 +39,13 @@ constexpr auto kExperts = std::to_array<Rule>({
     {"moe.shared.down", "model.layers.{L}.shared_mlp.output_linear.weight"},
 });
 constexpr std::string_view kTypes[] = {"granitemoe", "granitemoeshared"};
+constexpr std::string_view kArchs[] = {"granitemoe"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kExperts);
+constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufSharedExperts);
 
 }  // namespace
 
-constinit const Family kGraniteMoe{"granitemoe", kTypes, {}, nullptr, Build, kHf, {}, kSkipRopeBuffers};
+constinit const Family kGraniteMoe{"granitemoe", kTypes, kArchs, nullptr,
+                                   Build,        kHf,    kGguf,  kSkipRopeBuffers};
 
 }  // namespace sluice::model

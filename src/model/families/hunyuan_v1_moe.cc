@@ -24,6 +24,10 @@ Moe ReadMoe(const Config& c, int layer) {
           .expert = {.hidden = c.Int(width, {}, layer), .act = HiddenAct(c)}};
   moe.router.renormalize = true;
   const Ffn shared{.hidden = c.Int("intermediate_size"), .act = HiddenAct(c)};
+  if (c.from_gguf()) {
+    moe.shared = Ffn{.hidden = ReadSharedExpertWidth(c), .act = HiddenAct(c)};
+    return moe;
+  }
   if (c.Bool("use_mixed_mlp_moe", true)) moe.shared = SharedExpert(c, "num_shared_expert", shared, layer);
   return moe;
 }
@@ -51,10 +55,13 @@ constexpr auto kOwn = std::to_array<Rule>({
     {"moe.shared.down", "model.layers.{L}.mlp.shared_mlp.down_proj.weight"},
 });
 constexpr std::string_view kTypes[] = {"hunyuan_v1_moe"};
+constexpr std::string_view kArchs[] = {"hunyuan-moe"};
+constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufSharedExperts);
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfExperts, kOwn);
 
 }  // namespace
 
-constinit const Family kHunyuanV1Moe{"hunyuan_v1_moe", kTypes, {}, nullptr, Build, kHf, {}, kSkipRopeBuffers};
+constinit const Family kHunyuanV1Moe{"hunyuan_v1_moe", kTypes, kArchs, nullptr, Build, kHf, kGguf,
+                                     kSkipRopeBuffers};
 
 }  // namespace sluice::model

@@ -12,16 +12,24 @@ bool Rotates(const Config& c, int layer) {
 }
 
 bool IsSparse(const Config& c, int layer) {
+  if (c.from_gguf()) return IsSparseLayer(c, layer);
   if (c.HasEntries("moe_layers")) return c.ListHolds("moe_layers", layer);
   return (layer + 1) % c.Int("interleave_moe_layer_step", 1) == 0;
+}
+
+// GGUF has no words for these: the released models' are meant. The one with 128 experts has no norms.
+constexpr int kGgufChunk = 8192, kGgufExpertsWithoutNorm = 128;
+
+bool NormalisesKeys(const Config& c) {
+  return c.from_gguf() ? c.Int("num_local_experts") != kGgufExpertsWithoutNorm : c.Bool("use_qk_norm", true);
 }
 
 Gqa ReadAttention(const Config& c, int layer) {
   Gqa attention = ReadGqa(c, layer, /*interleaved=*/true);
   attention.qkv_bias = attention.out_bias = c.Bool("attention_bias", false);
   if (Rotates(c, layer)) {
-    attention.chunk = c.Int("attention_chunk_size", 0);
-    if (c.Bool("use_qk_norm", true)) attention.qk_norm = Gqa::QkNorm::kPerHead;
+    attention.chunk = c.from_gguf() ? kGgufChunk : c.Int("attention_chunk_size", 0);
+    if (NormalisesKeys(c)) attention.qk_norm = Gqa::QkNorm::kPerHead;
     attention.qk_norm_eps = RmsNorm(c).eps;
     attention.norm_after_rope = true;
     attention.norm_weights = false;
@@ -36,15 +44,19 @@ Gqa ReadAttention(const Config& c, int layer) {
 
 Desc Build(const Config& c) {
   const Act act = HiddenAct(c);
-  Moe moe{.router = ReadRouter(c, "num_local_experts"),
-          .expert = {.hidden = c.Int("intermediate_size"), .act = act}};
+  Moe moe{
+      .router = ReadRouter(c, "num_local_experts"),
+      .expert = {.hidden = c.Int(c.from_gguf() ? "moe_intermediate_size" : "intermediate_size"), .act = act}};
   moe.router.score = Router::Score::kSigmoid;
   moe.shared = moe.expert;
   moe.weight_on_input = true;
+  const std::string_view dense_width = c.from_gguf() ? "intermediate_size" : "intermediate_size_mlp";
+  if (c.from_gguf() && c.Is("sliding_window", 0))
+    c.Refuse("sliding_window", "is 0: a variant that rotates in every layer, which is not supported");
   Desc desc = BaseDesc(c, "llama4");
   for (int l = 0; l < c.Int("num_hidden_layers"); ++l) {
     const Gqa attention = ReadAttention(c, l);
-    const Ffn dense{.hidden = c.Int("intermediate_size_mlp", {}, l), .act = act};
+    const Ffn dense{.hidden = c.Int(dense_width, {}, l), .act = act};
     desc.decoder.layers.push_back(IsSparse(c, l) ? AttentionThen(RmsNorm(c), attention, moe)
                                                  : AttentionThen(RmsNorm(c), attention, dense));
   }
@@ -91,11 +103,13 @@ constexpr auto kNested = std::to_array<Rule>({
     {"moe.shared.down", "language_model.model.layers.{L}.feed_forward.shared_expert.down_proj.weight"},
 });
 constexpr std::string_view kTypes[] = {"llama4", "llama4_text"};
+constexpr std::string_view kArchs[] = {"llama4"};
+constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts);
 constexpr auto kHf = Join(kHfModel, kHfGqa, kText, kNested);
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "vision_model.*", "multi_modal_projector.*"};
 
 }  // namespace
 
-constinit const Family kLlama4{"llama4", kTypes, {}, nullptr, Build, kHf, {}, kSkip};
+constinit const Family kLlama4{"llama4", kTypes, kArchs, nullptr, Build, kHf, kGguf, kSkip};
 
 }  // namespace sluice::model

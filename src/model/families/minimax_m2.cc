@@ -37,11 +37,13 @@ constexpr auto kBias = std::to_array<Rule>({
     {"moe.selection_bias", "model.layers.{L}.block_sparse_moe.e_score_correction_bias"},
 });
 constexpr std::string_view kTypes[] = {"minimax_m2"};
+constexpr std::string_view kArchs[] = {"minimax-m2"};
+constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufSelectionBias);
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfSparseBlock, kBias);
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.layers.{N}.*"};
 
 }  // namespace
 
-constinit const Family kMiniMaxM2{"minimax_m2", kTypes, {}, nullptr, Build, kHf, {}, kSkip};
+constinit const Family kMiniMaxM2{"minimax_m2", kTypes, kArchs, nullptr, Build, kHf, kGguf, kSkip};
 
 }  // namespace sluice::model
