@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "convert/tensor_list.h"
 #include "convert/to_gguf.h"
 #include "engine/compare.h"
 #include "engine/verify.h"
@@ -41,8 +42,8 @@ class ConvertGolden : public testing::TestWithParam<std::string> {
 
 // Families that GGUF has no architecture for, or whose settings its metadata or the converter cannot express.
 constexpr std::string_view kRefused[] = {
-    "arctic_freq2", "flex_olmo",       "gemma2",      "gemma3",     "gemma4_moe", "llama4", "llama4_text",
-    "phimoe",       "phimoe_longrope", "qwen3_5_moe", "qwen3_next", "switch",     "t5",     "t5_v11",
+    "arctic_freq2", "flex_olmo",       "gemma2",      "gemma3", "gemma4_moe", "llama4", "llama4_text",
+    "phimoe",       "phimoe_longrope", "qwen3_5_moe", "switch", "t5",         "t5_v11",
 };
 
 TEST_P(ConvertGolden, KeepsTheAnswers) {
@@ -68,6 +69,35 @@ TEST_P(ConvertGolden, KeepsTheAnswers) {
   EXPECT_LE(report->logits.error, report->tolerance);
   EXPECT_EQ(report->router_differences, 0);
   EXPECT_EQ(report->greedy_equal, report->greedy_tokens);
+}
+
+// Names that other programs look for, where a family's differ from the usual ones.
+TEST(ConvertNames, AreThoseOfTheArchitecture) {
+  constexpr struct {
+    const char *golden, *tensor;
+  } kNames[] = {{"arctic", "blk.0.ffn_norm_exps.weight"},
+                {"dbrx", "blk.0.attn_output_norm.weight"},
+                {"dbrx", "blk.0.attn_qkv.weight"},
+                {"qwen3_next", "blk.0.attn_qkv.weight"},
+                {"qwen3_next", "blk.0.ssm_ba.weight"},
+                {"qwen3_next", "blk.0.ssm_out.weight"},
+                {"qwen3_next", "blk.3.attn_output.weight"},
+                {"deepseek_v32", "blk.0.indexer.attn_q_b.weight"},
+                {"glm4_moe", "blk.0.post_attention_norm.weight"},
+                {"gpt_oss", "blk.0.post_attention_norm.weight"},
+                {"grok1", "blk.0.layer_output_norm.weight"},
+                {"minimax_m2", "blk.0.exp_probs_b.bias"}};
+  for (const auto& [golden, tensor] : kNames) {
+    const auto checkpoint = formats::OpenCheckpoint(kGoldens / golden);
+    ASSERT_TRUE(checkpoint) << golden;
+    const auto described = model::Describe(*checkpoint);
+    ASSERT_TRUE(described) << golden;
+    const auto mix = convert::ParseTypeMix("F32");
+    const auto tensors = convert::ListTensors({described->family, convert::GgufForm(described->desc)}, *mix);
+    ASSERT_TRUE(tensors) << tensors.error().message;
+    EXPECT_TRUE(std::ranges::any_of(*tensors, [&](const auto& t) { return t.name == tensor; }))
+        << golden << " has no " << tensor;
+  }
 }
 
 // What GGUF takes for granted of an architecture is what its released models have: so must a model that is

@@ -33,6 +33,8 @@ class Writer {
     Set("embedding_length", Count(desc.dim));
     Set("block_count", Count(static_cast<int64_t>(desc.decoder.layers.size())));
     Set("attention.layer_norm_rms_epsilon", desc.decoder.final_norm.eps);
+    if (desc.decoder.final_norm.kind == Norm::Kind::kLayer)
+      Set("attention.layer_norm_epsilon", desc.decoder.final_norm.eps);
     Scales(desc);
     if (desc.logit_cap != 0) Set("final_logit_softcapping", desc.logit_cap);
     std::optional<Ffn> dense;
@@ -47,12 +49,14 @@ class Writer {
           Attention(*mla);
           choosers.push_back(mla->indexer ? 1 : 0);
         }
+        if (const auto* delta = std::get_if<DeltaNet>(&branch.op)) Attention(*delta);
         if (const auto* moe = std::get_if<Moe>(&branch.op)) sparse = *moe;
         if (const auto* ffn = std::get_if<Ffn>(&branch.op)) {
           dense = *ffn;
           if (!sparse) ++leading;
         }
       }
+    FullAttention(desc);
     if (std::ranges::count(choosers, 1) > 0) Set("attention.indexer.types", choosers);
     // A dense part beside the experts is as wide as the stream, and the key says how wide they are.
     const bool beside = dense && sparse && dense->hidden == desc.dim && HasExpertsBeside(desc);
@@ -65,6 +69,15 @@ class Writer {
   }
 
  private:
+  // Where some layers keep a state instead: every how many there is one that does not.
+  void FullAttention(const Desc& desc) {
+    for (size_t l = 1; l < desc.decoder.layers.size(); ++l) {
+      const bool state = std::holds_alternative<DeltaNet>(desc.decoder.layers[l - 1].front().op);
+      if (state && std::holds_alternative<Gqa>(desc.decoder.layers[l].front().op))
+        return Set("full_attention_interval", Count(static_cast<int64_t>(l) + 1));
+    }
+  }
+
   static bool SomeSeeAll(const Desc& desc) {
     for (const Layer& layer : desc.decoder.layers)
       for (const Branch& branch : layer)
@@ -116,6 +129,14 @@ class Writer {
       Set("rope.freq_base_swa", rope->theta);
     else if (rope)
       Rotation(*rope);
+  }
+
+  void Attention(const DeltaNet& d) {
+    Set("ssm.conv_kernel", Count(d.taps));
+    Set("ssm.state_size", Count(d.key_dim));
+    Set("ssm.group_count", Count(d.key_heads));
+    Set("ssm.time_step_rank", Count(d.value_heads));
+    Set("ssm.inner_size", Count(d.values()));
   }
 
   void Choice(const Indexer& indexer) {
@@ -191,12 +212,14 @@ Rope* RopeOf(Branch& branch) {
 }
 
 // `read` with what may differ taken from `wanted`: the pairing of rotated elements, whether norms' weights
-// are kept less one, and roundings on the way through a logarithm.
+// are kept less one and rates as logarithms, and roundings on the way through a logarithm.
 Branch Reconciled(Branch read, Branch wanted) {
   Rope *a = RopeOf(read), *b = RopeOf(wanted);
   if (a && b) a->interleaved = b->interleaved;
   read.pre.plus_one = wanted.pre.plus_one;
   if (read.post && wanted.post) read.post->plus_one = wanted.post->plus_one;
+  auto* delta = std::get_if<DeltaNet>(&read.op);
+  if (const auto* from = std::get_if<DeltaNet>(&wanted.op); delta && from) delta->log_rate = from->log_rate;
   auto* gqa = std::get_if<Gqa>(&read.op);
   if (const auto* from = std::get_if<Gqa>(&wanted.op); gqa && from) gqa->norm_plus_one = from->norm_plus_one;
   auto* mla = std::get_if<Mla>(&read.op);

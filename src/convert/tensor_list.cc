@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "model/name_pattern.h"
 
@@ -15,18 +17,42 @@ using model::WeightNeed;
 
 constexpr std::string_view kBias = ".bias";
 
-// The name that files are written with: a rule that takes a tensor as it stands, experts stacked.
-const Rule* FindRule(const model::Family& family, std::string_view canonical) {
-  for (const Rule& rule : family.gguf_rules) {
-    const bool stacked = rule.pattern.find("{E}") == rule.pattern.npos;
-    if (rule.canonical == canonical && rule.fix == Rule::Fix::kNone && stacked) return &rule;
-  }
-  return nullptr;
+bool IsFused(Rule::Fix fix) {
+  return fix == Rule::Fix::kFusedQ || fix == Rule::Fix::kFusedK || fix == Rule::Fix::kFusedV;
 }
 
-Result<std::string> NameOf(const model::Family& family, const WeightNeed& need) {
-  const Rule* rule = FindRule(family, need.canonical);
-  if (rule) return model::FillPattern(rule->pattern, need.layer, 0);
+// How gladly a rule is written by, 0 the most; none if it is for reading only. Weights of layers that keep a
+// state share names with those of attention, and stand otherwise.
+std::optional<int> RankOf(const Rule& rule, bool keeps_state) {
+  if (rule.pattern.find("{E}") != rule.pattern.npos) return std::nullopt;
+  if (rule.fix == Rule::Fix::kNone) return keeps_state ? 1 : 0;
+  if (IsFused(rule.fix) || rule.fix == Rule::Fix::kTranspose) return 0;
+  if (rule.fix == Rule::Fix::kGrouped && keeps_state) return 2;
+  return std::nullopt;
+}
+
+// The rule that files are written by, experts stacked: the first of the best rank, and of a layer that keeps
+// a state the last: a family's rules for such layers stand behind the usual ones.
+const Rule* FindRule(const model::Family& family, std::string_view canonical, bool keeps_state = false) {
+  const Rule* best = nullptr;
+  for (const Rule& rule : family.gguf_rules) {
+    if (rule.canonical != canonical) continue;
+    const std::optional<int> rank = RankOf(rule, keeps_state);
+    if (!rank) continue;
+    const int least = best ? *RankOf(*best, keeps_state) : *rank + 1;
+    if (*rank < least || (keeps_state && *rank == least)) best = &rule;
+  }
+  return best;
+}
+
+struct Writing {
+  std::string name;
+  Rule::Fix fix = Rule::Fix::kNone;
+};
+
+Result<Writing> WritingOf(const model::Family& family, const WeightNeed& need, bool keeps_state) {
+  const Rule* rule = FindRule(family, need.canonical, keeps_state);
+  if (rule) return Writing{model::FillPattern(rule->pattern, need.layer, 0), rule->fix};
   std::string_view stem = need.canonical;
   if (stem.ends_with(kBias)) {
     stem.remove_suffix(kBias.size());
@@ -38,7 +64,7 @@ Result<std::string> NameOf(const model::Family& family, const WeightNeed& need) 
   std::string name = model::FillPattern(rule->pattern, need.layer, 0);
   constexpr std::string_view kWeight = ".weight";
   if (name.ends_with(kWeight)) name.replace(name.size() - kWeight.size(), kWeight.size(), kBias);
-  return name;
+  return Writing{std::move(name)};
 }
 
 std::vector<int64_t> ShapeOf(const WeightNeed& need) {
@@ -51,6 +77,28 @@ std::vector<int64_t> ShapeOf(const WeightNeed& need) {
   }
   shape.push_back(need.cols);
   return shape;
+}
+
+// Whether a weight is one of linear attention.
+bool KeepsState(const Desc& desc, const WeightNeed& need) {
+  if (need.layer < 0 || !need.canonical.starts_with("attn.")) return false;
+  const model::Layer& layer = desc.decoder.layers[static_cast<size_t>(need.layer)];
+  return std::ranges::any_of(
+      layer, [](const model::Branch& b) { return std::holds_alternative<model::DeltaNet>(b.op); });
+}
+
+OutputTensor TensorOf(WeightNeed need, Writing writing) {
+  OutputTensor tensor{.name = std::move(writing.name), .shape = ShapeOf(need), .need = need};
+  tensor.by_group = writing.fix == Rule::Fix::kGrouped;
+  tensor.on_its_side = writing.fix == Rule::Fix::kTranspose;
+  if (tensor.on_its_side) std::swap(tensor.shape.front(), tensor.shape.back());
+  if (IsFused(writing.fix) || tensor.by_group) tensor.parts.push_back(std::move(need));
+  return tensor;
+}
+
+void AddPart(WeightNeed need, OutputTensor* tensor) {
+  tensor->shape.front() += need.rows;
+  tensor->parts.push_back(std::move(need));
 }
 
 MixModel FactsForMix(const Desc& desc, const std::vector<OutputTensor>& tensors) {
@@ -94,13 +142,18 @@ Result<std::vector<OutputTensor>> ListTensors(const model::Described& described,
   const auto latent = FindRule(family, "attn.k_b") ? model::LatentForm::kSplit : model::LatentForm::kJoined;
   std::vector<OutputTensor> tensors;
   for (WeightNeed& need : model::WeightNeeds(described.desc, latent)) {
-    SLUICE_TRY(std::string name, NameOf(family, need));
-    tensors.push_back({.name = std::move(name), .shape = ShapeOf(need), .need = std::move(need)});
+    SLUICE_TRY(Writing writing, WritingOf(family, need, KeepsState(described.desc, need)));
+    if (!tensors.empty() && tensors.back().name == writing.name)
+      AddPart(std::move(need), &tensors.back());
+    else
+      tensors.push_back(TensorOf(std::move(need), std::move(writing)));
   }
   TypeChooser chooser(mix, FactsForMix(described.desc, tensors));
-  for (OutputTensor& t : tensors)
+  for (OutputTensor& t : tensors) {
     t.dtype = chooser.Choose(
         {.name = t.name, .cols = t.cols(), .dims = static_cast<int>(t.shape.size()), .layer = t.need.layer});
+    if (t.need.floats) t.dtype = DType::kF32;
+  }
   return tensors;
 }
 

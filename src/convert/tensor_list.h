@@ -20,8 +20,11 @@ model::Desc GgufForm(model::Desc desc);
 struct OutputTensor {
   std::string name;
   DType dtype = DType::kF32;
-  std::vector<int64_t> shape;  // outermost first; the experts of a layer are stacked
-  model::WeightNeed need;      // what it holds, in the model's words
+  std::vector<int64_t> shape;            // outermost first; the experts of a layer are stacked
+  model::WeightNeed need;                // what it holds, in the model's words; of several weights the first
+  std::vector<model::WeightNeed> parts;  // all of them, where it holds several: one below the other,
+  bool by_group = false;                 // ... or rows of each in every group
+  bool on_its_side = false;              // holds the matrix's columns as rows
 
   int64_t cols() const { return shape.back(); }
   int64_t rows() const;  // of all experts and heads

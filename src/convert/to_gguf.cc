@@ -41,7 +41,7 @@ Status ApplyRecipe(const Recipe& recipe, const model::WeightMap& weights,
     const model::WeightView* view =
         weights.Find(t.need.canonical, t.need.layer, t.need.experts > 0 ? 0 : model::WeightMap::kNone);
     const DType kept = view && kernels::CanEncode(view->dtype) ? view->dtype : DType::kBF16;
-    t.dtype = FittingType(wanted.value_or(kept), t.cols());
+    t.dtype = t.need.floats ? DType::kF32 : FittingType(wanted.value_or(kept), t.cols());
   }
   return {};
 }

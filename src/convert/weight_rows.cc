@@ -1,6 +1,8 @@
 #include "convert/weight_rows.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 #include <variant>
 
 #include "model/rope.h"
@@ -9,6 +11,7 @@
 namespace sluice::convert {
 namespace {
 
+using model::DeltaNet;
 using model::Desc;
 using model::Gqa;
 using model::Mla;
@@ -75,6 +78,10 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
                                     const Desc& target) {
   const model::WeightNeed& need = tensor.need;
   WeightRows rows;
+  if (!tensor.parts.empty()) {
+    SLUICE_CHECK_OK(rows.OpenParts(tensor, weights, source, target));
+    return rows;
+  }
   rows.rows_ = need.rows;
   rows.cols_ = need.cols;
   rows.vector_ = need.vector;
@@ -107,10 +114,46 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
                weights.Get(need.canonical, need.layer, need.experts > 0 ? expert : WeightMap::kNone));
     rows.views_.push_back(view);
   }
+  const auto *from = AttentionOf<DeltaNet>(source, need.layer),
+             *to = AttentionOf<DeltaNet>(target, need.layer);
+  rows.negative_exponential_ = need.canonical == "attn.rate" && from && to && from->log_rate && !to->log_rate;
+  if (tensor.on_its_side) {
+    rows.upright_.resize(static_cast<size_t>(need.rows * need.cols));
+    for (int64_t r = 0; r < need.rows; ++r)
+      model::DecodeViewRow(*rows.views_.front(), r, rows.upright_.data() + r * need.cols);
+  }
   return rows;
 }
 
+Status WeightRows::OpenParts(const OutputTensor& tensor, const WeightMap& weights, const Desc& source,
+                             const Desc& target) {
+  for (const model::WeightNeed& need : tensor.parts) {
+    SLUICE_TRY(WeightRows part, Open({.name = tensor.name, .need = need}, weights, source, target));
+    parts_.push_back(std::move(part));
+  }
+  if (tensor.by_group) groups_ = tensor.need.groups;
+  return {};
+}
+
+void WeightRows::ReadPart(int64_t row, float* out) const {
+  const int64_t groups = std::max<int64_t>(groups_, 1);
+  int64_t of_group = 0;  // rows of all parts
+  for (const WeightRows& part : parts_) of_group += part.rows_ / groups;
+  const int64_t group = row / of_group;
+  int64_t in_group = row % of_group;
+  for (const WeightRows& part : parts_) {
+    const int64_t rows = part.rows_ / groups;
+    if (in_group < rows) return part.ReadRow(group * rows + in_group, out);
+    in_group -= rows;
+  }
+}
+
 void WeightRows::ReadRow(int64_t row, float* out) const {
+  if (!parts_.empty()) return ReadPart(row, out);
+  if (!upright_.empty()) {
+    for (int64_t r = 0; r < rows_; ++r) out[r] = upright_[static_cast<size_t>(r * cols_ + row)];
+    return;
+  }
   if (latent_ != Latent::kNone) return ReadLatent(row, out);
   if (!computed_.empty()) {
     std::copy(computed_.begin(), computed_.end(), out);
@@ -121,6 +164,8 @@ void WeightRows::ReadRow(int64_t row, float* out) const {
   std::vector<float> values(static_cast<size_t>(cols_));
   model::DecodeViewRow(view, row % rows_, values.data());
   for (int64_t i = 0; i < cols_; ++i) out[i] = values[static_cast<size_t>(pairing_.Source(i))] + add_;
+  if (negative_exponential_)
+    for (int64_t i = 0; i < cols_; ++i) out[i] = -std::exp(out[i]);
 }
 
 void WeightRows::ReadLatent(int64_t row, float* out) const {

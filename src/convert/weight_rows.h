@@ -11,8 +11,9 @@
 
 namespace sluice::convert {
 
-// Rearranges on the way: GGUF's interleaved pairs of rotated elements where the checkpoint has halves, and
-// the split form of latent attention where it has the joined one. ReadRow may be called from several threads.
+// Rearranges on the way: GGUF's joined and turned matrices, its interleaved pairs of rotated elements where
+// the checkpoint has halves, and the split form of latent attention where it has the joined one. ReadRow may
+// be called from several threads.
 class WeightRows {
  public:
   // `source` describes the checkpoint, `target` the file to write; they may differ in the pairing of rotated
@@ -31,13 +32,20 @@ class WeightRows {
   };
 
   void ReadLatent(int64_t row, float* out) const;
+  void ReadPart(int64_t row, float* out) const;
+  Status OpenParts(const OutputTensor& tensor, const model::WeightMap& weights, const model::Desc& source,
+                   const model::Desc& target);
   static Pairing PairingOf(const OutputTensor& tensor, const model::Desc& source, const model::Desc& target);
 
   std::vector<const model::WeightView*> views_;  // one for each expert
   int64_t rows_ = 0, cols_ = 0;                  // of one of them
   bool vector_ = false;
   Pairing pairing_;
-  float add_ = 0;  // to every element
+  float add_ = 0;                      // to every element
+  bool negative_exponential_ = false;  // of every element of a vector
+  std::vector<WeightRows> parts_;      // of a tensor that holds several weights
+  int64_t groups_ = 0;                 // > 0: group by group, each with as many rows of a part
+  std::vector<float> upright_;         // [rows][cols] of a matrix that is written on its side
   // Latent attention: keys stand in kv_b_ as [heads][nope + v][rank], values after them.
   enum class Latent : uint8_t { kNone, kKeys, kValues } latent_ = Latent::kNone;
   int64_t nope_ = 0, value_ = 0, rank_ = 0;

@@ -37,11 +37,14 @@ constexpr auto kHf = std::to_array<Rule>({
     {"moe.expert.up", "transformer.blocks.{L}.ffn.experts.mlp.v1", Rule::Fix::kExpertRows},
     {"moe.expert.down", "transformer.blocks.{L}.ffn.experts.mlp.w2", Rule::Fix::kTransposedExpertRows},
 });
-constexpr auto kGgufNorm = std::to_array<Rule>({
+constexpr auto kGgufOwn = std::to_array<Rule>({
     {"moe.norm", "blk.{L}.attn_output_norm.weight"},
+    {"attn.q", "blk.{L}.attn_qkv.weight", Rule::Fix::kFusedQ},
+    {"attn.k", "blk.{L}.attn_qkv.weight", Rule::Fix::kFusedK},
+    {"attn.v", "blk.{L}.attn_qkv.weight", Rule::Fix::kFusedV},
 });
 constexpr std::string_view kNames[] = {"dbrx"};
-constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufNorm);
+constexpr auto kGguf = Join(kGgufOwn, kGgufModel, kGgufGqa, kGgufExperts);
 
 }  // namespace
 

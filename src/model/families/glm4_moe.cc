@@ -51,7 +51,7 @@ constexpr auto kGgufOwn = std::to_array<Rule>({
 constexpr std::string_view kTypes[] = {"glm4_moe"};
 constexpr std::string_view kArchs[] = {"glm4moe"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfSharedExperts, kHfBias);
-constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufOwn);
+constexpr auto kGguf = Join(kGgufOwn, kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts);
 // The layers after the last predict further tokens.
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.layers.{N}.*", "blk.{N}.*"};
 

@@ -62,7 +62,7 @@ constexpr auto kGgufOwn = std::to_array<Rule>({
 constexpr std::string_view kTypes[] = {"gpt_oss"};
 constexpr std::string_view kArchs[] = {"gpt-oss"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfOwn);
-constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufOwn);
+constexpr auto kGguf = Join(kGgufOwn, kGgufModel, kGgufGqa, kGgufExperts);
 
 }  // namespace
 

@@ -63,8 +63,8 @@ constexpr auto kGgufOwn = std::to_array<Rule>({
 constexpr std::string_view kTypes[] = {"qwen3_5_moe", "qwen3_5_moe_text"};
 constexpr std::string_view kArchs[] = {"qwen35moe"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfGatedShared, kHfDelta, kText, kNested);
-constexpr auto kGguf =
-    Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufDelta, kGgufOwn);
+constexpr auto kGguf = Join(kGgufDeltaNorms, kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts,
+                            kGgufDelta, kGgufOwn);
 // What sees, and what predicts further tokens.
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "model.visual.*", "mtp.*", "model.mtp.*",
                                       "blk.{N}.*"};

@@ -99,8 +99,8 @@ constexpr auto kGgufOwn = std::to_array<Rule>({
 constexpr std::string_view kTypes[] = {"qwen3_next"};
 constexpr std::string_view kArchs[] = {"qwen3next"};
 constexpr auto kHf = Join(kHfModel, kHfGqa, kHfFfn, kHfExperts, kHfGatedShared, kHfDelta, kHfOwn);
-constexpr auto kGguf =
-    Join(kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts, kGgufDelta, kGgufOwn);
+constexpr auto kGguf = Join(kGgufDeltaNorms, kGgufModel, kGgufGqa, kGgufFfn, kGgufExperts, kGgufSharedExperts,
+                            kGgufDelta, kGgufOwn);
 // What predicts further tokens.
 constexpr std::string_view kSkip[] = {"*.rotary_emb.inv_freq", "mtp.*", "blk.{N}.*"};
 

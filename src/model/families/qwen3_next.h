@@ -22,9 +22,11 @@ inline constexpr auto kHfGatedShared = std::to_array<Rule>({
     {"moe.shared.down", "model.layers.{L}.mlp.shared_expert.down_proj.weight"},
     {"moe.shared_gate", "model.layers.{L}.mlp.shared_expert_gate.weight"},
 });
-inline constexpr auto kGgufDelta = std::to_array<Rule>({
+inline constexpr auto kGgufDeltaNorms = std::to_array<Rule>({
     {"ffn.norm", "blk.{L}.post_attention_norm.weight"},
     {"moe.norm", "blk.{L}.post_attention_norm.weight"},
+});
+inline constexpr auto kGgufDelta = std::to_array<Rule>({
     {"moe.shared_gate", "blk.{L}.ffn_gate_inp_shexp.weight"},
     {"attn.z", "blk.{L}.attn_gate.weight"},
     {"attn.conv", "blk.{L}.ssm_conv1d.weight", Rule::Fix::kTranspose},
