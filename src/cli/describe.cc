@@ -7,6 +7,7 @@
 #include "cli/plan_text.h"
 #include "cli/streams.h"
 #include "cli/verb.h"
+#include "machine/bandwidth.h"
 
 namespace sluice::cli {
 namespace {
@@ -34,7 +35,8 @@ Result<Known> Understand(const std::string& path) {
 // The steps are those of loaded weights: their types decide them.
 Result<std::string> PlanOf(const formats::Checkpoint& checkpoint) {
   SLUICE_TRY(const LoadedModel loaded, LoadModel(checkpoint, {}));
-  return PlanText(model::Compile(*loaded.model), ReadBandwidth(*loaded.team));
+  SLUICE_TRY(const machine::Rate bandwidth, machine::ReadBandwidth(*loaded.team));
+  return PlanText(model::Compile(*loaded.model), bandwidth.median);
 }
 
 Result<int> Describe(const Options& options) {

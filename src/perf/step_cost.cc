@@ -154,10 +154,11 @@ bool BoundByMemory(const Cost& cost, const Bounds& bounds) {
   return LeastSeconds(cost, bounds) <= cost.bytes() / bounds.bytes;
 }
 
-std::vector<Cost> StepCosts(const model::Plan& plan, kernels::KvType kv, const backend::Batch& batch) {
+std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv,
+                            const backend::Batch& batch) {
   Coster coster(kv, batch);
   std::vector<Cost> costs;
-  for (const model::Step& step : plan.steps)
+  for (const model::Step& step : steps)
     costs.push_back(std::visit([&](const auto& op) { return coster(op); }, step.op));
   return costs;
 }

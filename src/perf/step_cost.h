@@ -1,6 +1,7 @@
 // What each step of a plan has to read and to compute for a batch, and the least time that takes.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
@@ -31,7 +32,8 @@ bool BoundByMemory(const Cost& cost, const Bounds& bounds);
 // [steps]. `batch` has been run: its trace says which experts were chosen; without one, top_k different ones
 // for each token as far as there are as many. Elementwise work and what it reads count nothing: their least
 // time is too small to matter.
-std::vector<Cost> StepCosts(const model::Plan& plan, kernels::KvType kv, const backend::Batch& batch);
+std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv,
+                            const backend::Batch& batch);
 
 Cost Sum(const std::vector<Cost>& costs);
 

@@ -23,7 +23,7 @@ class StepCost : public testing::Test {
 
   Cost CostOf(model::StepOp op) {
     plan_.steps.push_back({"step", std::move(op)});
-    return StepCosts(plan_, kKv, {tokens_, tables_, trace_.layers.empty() ? nullptr : &trace_}).back();
+    return StepCosts(plan_.steps, kKv, {tokens_, tables_, trace_.layers.empty() ? nullptr : &trace_}).back();
   }
 
   void Route(int top_k, std::vector<int32_t> chosen) {
