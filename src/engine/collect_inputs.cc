@@ -5,6 +5,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "engine/passage.h"
 #include "engine/runner.h"
 
 namespace sluice::engine {
@@ -60,16 +61,14 @@ class Collector final : public backend::InputObserver {
 Result<std::vector<MatrixInputs>> CollectInputs(const model::Model& model, ThreadTeam& team, kernels::Isa isa,
                                                 const std::vector<std::vector<int32_t>>& windows,
                                                 const std::function<void(int64_t, int64_t)>& progress) {
-  if (model.desc.encoder)
-    return Fail(ErrorCode::kUsage, "encoder-decoder models answer a source, and a plain text has none",
-                "pack without --calibrate");
-  int64_t longest = 1;
-  for (const auto& window : windows) longest = std::max(longest, static_cast<int64_t>(window.size()));
-  SLUICE_TRY(Runner runner, Runner::Create(model, team, isa, {}, longest));
+  const LongestPassage longest = LongestOf(model.desc, windows);
+  SLUICE_TRY(Runner runner, Runner::Create(model, team, isa, {}, longest.tokens, longest.source));
   Collector collector(model);
   for (size_t w = 0; w < windows.size(); ++w) {
     runner.Restart();
-    SLUICE_CHECK_OK(runner.Append(windows[w], nullptr, &collector));
+    const Passage passage = PassageOf(model.desc, windows[w]);
+    if (!passage.source.empty()) SLUICE_CHECK_OK(runner.Encode(passage.source, nullptr, &collector));
+    SLUICE_CHECK_OK(runner.Append(passage.tokens, nullptr, &collector));
     if (progress) progress(static_cast<int64_t>(w) + 1, static_cast<int64_t>(windows.size()));
   }
   return collector.Take();

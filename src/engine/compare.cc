@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/passage.h"
 #include "engine/runner.h"
 #include "engine/vocabulary_scan.h"
 
@@ -72,17 +73,7 @@ class Comparison {
     return report_;
   }
 
- private:
-  // Of the mean change of loss over windows.
-  double StandardError() const {
-    const double n = static_cast<double>(changes_.size());
-    if (n < 2) return 0;
-    double mean = 0, variance = 0;
-    for (const double c : changes_) mean += c / n;
-    for (const double c : changes_) variance += (c - mean) * (c - mean) / (n - 1);
-    return std::sqrt(variance / n);
-  }
-
+  // Choices for so many tokens that both have read.
   void AddRouting(const backend::RouterTrace& model, const backend::RouterTrace& reference, int64_t tokens) {
     if (model.layers.empty()) return;
     for (int64_t t = 0; t < tokens; ++t) {
@@ -108,6 +99,17 @@ class Comparison {
     }
   }
 
+ private:
+  // Of the mean change of loss over windows.
+  double StandardError() const {
+    const double n = static_cast<double>(changes_.size());
+    if (n < 2) return 0;
+    double mean = 0, variance = 0;
+    for (const double c : changes_) mean += c / n;
+    for (const double c : changes_) variance += (c - mean) * (c - mean) / (n - 1);
+    return std::sqrt(variance / n);
+  }
+
   const int unscored_;
   CompareReport report_;
   double loss_ = 0, reference_loss_ = 0;
@@ -116,9 +118,8 @@ class Comparison {
 };
 
 Status CheckAlike(const model::Model& model, const model::Model& reference) {
-  if (model.desc.encoder || reference.desc.encoder)
-    return Fail(ErrorCode::kUsage, "encoder-decoder models answer a source, and a plain text has none");
   if (model.desc.vocab == reference.desc.vocab &&
+      model.desc.encoder.has_value() == reference.desc.encoder.has_value() &&
       model.desc.decoder.layers.size() == reference.desc.decoder.layers.size())
     return {};
   return Fail(ErrorCode::kUsage,
@@ -134,18 +135,24 @@ Result<CompareReport> Compare(const model::Model& model, const model::Model& ref
                               const std::vector<std::vector<int32_t>>& windows,
                               const CompareOptions& options) {
   SLUICE_CHECK_OK(CheckAlike(model, reference));
-  int64_t longest = 1;
-  for (const auto& window : windows) longest = std::max(longest, static_cast<int64_t>(window.size()));
-  SLUICE_TRY(Runner ours, Runner::Create(model, team, options.isa, {}, longest));
-  SLUICE_TRY(Runner theirs, Runner::Create(reference, team, options.isa, {}, longest));
+  const LongestPassage longest = LongestOf(model.desc, windows);
+  SLUICE_TRY(Runner ours, Runner::Create(model, team, options.isa, {}, longest.tokens, longest.source));
+  SLUICE_TRY(Runner theirs, Runner::Create(reference, team, options.isa, {}, longest.tokens, longest.source));
   Comparison comparison(options.unscored);
   for (size_t w = 0; w < windows.size(); ++w) {
+    const Passage passage = PassageOf(model.desc, windows[w]);
     backend::RouterTrace our_trace, their_trace;
     ours.Restart();
     theirs.Restart();
-    SLUICE_CHECK_OK(ours.Append(windows[w], &our_trace));
-    SLUICE_CHECK_OK(theirs.Append(windows[w], &their_trace));
-    comparison.Add(windows[w], ours, theirs, our_trace, their_trace);
+    if (!passage.source.empty()) {
+      backend::RouterTrace of_source, of_their_source;
+      SLUICE_CHECK_OK(ours.Encode(passage.source, &of_source));
+      SLUICE_CHECK_OK(theirs.Encode(passage.source, &of_their_source));
+      comparison.AddRouting(of_source, of_their_source, static_cast<int64_t>(passage.source.size()));
+    }
+    SLUICE_CHECK_OK(ours.Append(passage.tokens, &our_trace));
+    SLUICE_CHECK_OK(theirs.Append(passage.tokens, &their_trace));
+    comparison.Add(passage.tokens, ours, theirs, our_trace, their_trace);
     if (options.progress) options.progress(static_cast<int64_t>(w) + 1, static_cast<int64_t>(windows.size()));
   }
   return comparison.Finish();

@@ -21,13 +21,16 @@ Result<Runner> Runner::Create(const model::Model& model, ThreadTeam& team, kerne
   return Runner(std::move(backend), longest);
 }
 
-Status Runner::Encode(std::span<const int32_t> ids, backend::RouterTrace* trace) {
+Status Runner::Encode(std::span<const int32_t> ids, backend::RouterTrace* trace,
+                      backend::InputObserver* observer) {
+  backend_->pool().Release(&source_);
   source_.longest = static_cast<int64_t>(ids.size());
   SLUICE_CHECK_OK(backend_->pool().Grow(&source_, source_.longest));
   std::vector<backend::BatchToken> tokens;
   for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], static_cast<int32_t>(i), 0, false});
   const kv::PageTable* tables[] = {&source_};
-  SLUICE_CHECK_OK(backend_->Forward({.tokens = tokens, .sequences = tables, .trace = trace, .encode = true}));
+  SLUICE_CHECK_OK(backend_->Forward(
+      {.tokens = tokens, .sequences = tables, .trace = trace, .encode = true, .observer = observer}));
   source_.length = source_.longest;
   return {};
 }

@@ -18,7 +18,8 @@ class Runner {
                                std::optional<kernels::KvType> kv, int64_t longest, int64_t source = 0);
 
   // What every sequence from now on is an answer to.
-  Status Encode(std::span<const int32_t> ids, backend::RouterTrace* trace);
+  Status Encode(std::span<const int32_t> ids, backend::RouterTrace* trace,
+                backend::InputObserver* observer = nullptr);
   // Appends tokens to the sequence; logits are wanted for all of them.
   Status Append(std::span<const int32_t> ids, backend::RouterTrace* trace = nullptr,
                 backend::InputObserver* observer = nullptr);

@@ -46,4 +46,16 @@ expect_text out "90 of 90 choices"
 for _ in $(seq 600); do printf 'a b '; done >long
 expect_fed 2 long "$sluice" run model --max-tokens 4 --threads 1
 expect_text err "the context holds 512"
+# Two versions compared on a text: each window's first half is a source, the second its answer.
+for i in $(seq 40); do echo "the cat sat on the mat and saw a dog number $i of the day"; done >text
+expect 0 "$sluice" pack model same.gguf
+expect 0 "$sluice" compare same.gguf model --text text --window 64 --json
+expect_text out '"largest_divergence": 0.0'
+expect_text out '"same_expert_set": 1.0'
+expect 0 "$sluice" pack model q3.gguf --recipe q3-moe --calibrate text --tokens 512
+expect_text out "experts; the others"
+expect 0 "$sluice" compare q3.gguf model --text text --window 64
+expect_text out "perplexity"
+expect_text out "router"
+
 finish
