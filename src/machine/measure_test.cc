@@ -35,7 +35,7 @@ TEST(Peak, IsPositiveAndFiniteOnEveryTier) {
 TEST(MeasureProduct, IsPositiveAndFinite) {
   ThreadTeam team(1);
   for (const DType type : {DType::kF32, DType::kQ8_0, DType::kQ4_K, DType::kF64}) {
-    const Result<ProductRate> rate = MeasureProduct(team, kernels::SelectIsa().value(), type);
+    const Result<ProductRate> rate = MeasureProduct(team, kernels::SelectIsa().value(), type, 8 << 20);
     ASSERT_TRUE(rate) << rate.error().message;
     EXPECT_GT(rate->decode, 0);
     EXPECT_GT(rate->prompt, 0);

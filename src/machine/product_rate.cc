@@ -13,9 +13,10 @@
 namespace sluice::machine {
 namespace {
 
-constexpr int64_t kCols = 2048;                 // a usual width, and a multiple of every block
-constexpr int64_t kBytes = int64_t{256} << 20;  // more than any cache on the way
-constexpr int64_t kPromptBytes = kBytes / 8;
+constexpr int64_t kCols = 2048;  // a usual width, and a multiple of every block
+constexpr int64_t kLeastBytes = int64_t{1} << 20;
+constexpr int64_t kMostBytes = int64_t{256} << 20;  // more than any cache on the way
+constexpr int64_t kPromptBytes = kMostBytes / 8;
 constexpr int64_t kTokens = 64;
 constexpr int64_t kPanelsAtOnce = 8;  // what a worker claims
 constexpr int kPasses = 3;
@@ -68,12 +69,13 @@ double Measure(ThreadTeam& team, kernels::MatmulFn matmul, const Arena& weights,
 
 }  // namespace
 
-Result<ProductRate> MeasureProduct(ThreadTeam& team, kernels::Isa isa, DType type) {
+Result<ProductRate> MeasureProduct(ThreadTeam& team, kernels::Isa isa, DType type, int64_t bytes) {
+  bytes = std::clamp(bytes, kLeastBytes, kMostBytes);
   const kernels::PanelFormat* format = kernels::FindPanelFormat(type);
   if (format == nullptr) format = kernels::FindPanelFormat(DType::kF32);
   const kernels::Table& kernels = kernels::TableFor(isa);
   const kernels::MatmulFn matmul = kernels.Matmul(format->dtype);
-  const int64_t panel_bytes = kernels::PanelBytes(format->dtype, kCols), panels = kBytes / panel_bytes;
+  const int64_t panel_bytes = kernels::PanelBytes(format->dtype, kCols), panels = bytes / panel_bytes;
   SLUICE_TRY(const Activations x, Activations::Create(kernels, format->activations));
   SLUICE_TRY(const Arena weights, Arena::Reserve(panels * panel_bytes));
   // Any bits are weights; these are small numbers in every type.

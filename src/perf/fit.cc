@@ -11,6 +11,10 @@ namespace sluice::perf {
 namespace {
 
 constexpr int64_t kBesides = 200'000'000;  // buffers, tokenizer, program
+// Measured on Zen 4: what attention reaches of the rate of F32 products, and how many floats a thread passes
+// through norms, rotation, activation and quantisation in a second.
+constexpr double kAttentionShare = 0.5, kFloatsOfAThread = 1.7e9;
+constexpr double kBarriersOfALayer = 8.5e-6;  // seconds of a decoded token: some twelve steps
 
 // The most experts of a layer, and how many of them work on a token.
 void CountExperts(const std::vector<model::Branch>& branches, FitReport* report) {
@@ -33,7 +37,34 @@ double Seconds(const model::Accounting& accounting, const FitMachine& machine,
   return seconds;
 }
 
-Fit FitOf(Storage storage, const FitMachine& machine, int64_t context, int64_t max_context) {
+// Floats that a token passes element by element: a layer's stream some eight times, what its experts hold
+// inside three times.
+double ElementwiseFloats(const std::vector<model::Branch>& branches, int dim) {
+  constexpr double kStream = 4, kInside = 3;  // of a branch
+  double floats = 0;
+  for (const model::Branch& branch : branches) {
+    floats += kStream * dim;
+    if (const auto* ffn = std::get_if<model::Ffn>(&branch.op)) floats += kInside * ffn->hidden;
+    if (const auto* moe = std::get_if<model::Moe>(&branch.op)) {
+      floats += kInside * moe->router.top_k * static_cast<double>(moe->expert.hidden);
+      if (moe->shared) floats += kInside * moe->shared->hidden;
+    }
+    if (const auto* parallel = std::get_if<model::Parallel>(&branch.op))
+      floats += ElementwiseFloats(parallel->branches, dim);
+  }
+  return floats;
+}
+
+// Seconds for one token of a prompt beside its products with weights.
+double SecondsBesideProducts(const model::Desc& desc, const FitMachine& machine) {
+  double floats = 0;
+  for (const model::Layer& layer : desc.decoder.layers) floats += ElementwiseFloats(layer, desc.dim);
+  const double flops = 2 * machine.products.at(DType::kF32).prompt * kAttentionShare;
+  return model::AttentionFlops(desc, kFitPrompt / 2) / flops + floats / (kFloatsOfAThread * machine.threads);
+}
+
+Fit FitOf(Storage storage, const model::Desc& desc, const FitMachine& machine, int64_t context) {
+  const int64_t max_context = desc.max_ctx;
   Fit fit{.storage = std::move(storage)};
   const model::Accounting& a = fit.storage.accounting;
   const int64_t fixed = a.weight_bytes + a.state_bytes + kBesides;
@@ -44,8 +75,10 @@ Fit FitOf(Storage storage, const FitMachine& machine, int64_t context, int64_t m
   fit.longest_context =
       a.kv_bytes_per_token > 0 ? std::min(max_context, room / a.kv_bytes_per_token) : max_context;
   fit.decode_bound = machine.read_bytes / static_cast<double>(a.active_bytes);
-  fit.decode = 1 / Seconds(a, machine, &machine::ProductRate::decode);
-  fit.prompt = 1 / Seconds(a, machine, &machine::ProductRate::prompt);
+  const double barriers = kBarriersOfALayer * static_cast<double>(desc.decoder.layers.size());
+  fit.decode = 1 / (Seconds(a, machine, &machine::ProductRate::decode) + barriers);
+  fit.prompt =
+      1 / (Seconds(a, machine, &machine::ProductRate::prompt) + SecondsBesideProducts(desc, machine));
   return fit;
 }
 
@@ -74,10 +107,12 @@ Result<FitMachine> MeasureForFit(ThreadTeam& team, kernels::Isa isa, const std::
   fit.available_bytes = std::min(fit.memory_bytes, machine::ReadMemory().available);
   SLUICE_TRY(const machine::Rate read, machine::ReadBandwidth(team));
   fit.read_bytes = read.median;
+  const int64_t bytes = storages.front().accounting.weight_bytes;
+  SLUICE_TRY(fit.products[DType::kF32], machine::MeasureProduct(team, isa, DType::kF32, bytes));
   for (const Storage& storage : storages)
     for (const auto& [type, weights] : storage.accounting.active_by_type) {
       if (fit.products.contains(type)) continue;
-      SLUICE_TRY(fit.products[type], machine::MeasureProduct(team, isa, type));
+      SLUICE_TRY(fit.products[type], machine::MeasureProduct(team, isa, type, bytes));
     }
   return fit;
 }
@@ -91,7 +126,7 @@ FitReport MakeFitReport(std::string model, const model::Desc& desc, std::vector<
   report.layers = static_cast<int>(desc.decoder.layers.size());
   for (const model::Layer& layer : desc.decoder.layers) CountExperts(layer, &report);
   for (Storage& storage : storages)
-    report.fits.push_back(FitOf(std::move(storage), report.machine, context, desc.max_ctx));
+    report.fits.push_back(FitOf(std::move(storage), desc, report.machine, context));
   report.best = Choose(report.fits);
   return report;
 }

@@ -26,6 +26,8 @@ struct FitMachine {
   std::map<DType, machine::ProductRate> products;  // of every type that some storage computes with
 };
 
+inline constexpr int64_t kFitPrompt = 512;
+
 struct Fit {
   Storage storage;
   int64_t need_bytes = 0;       // weights, keys and values of the context, and what the program keeps besides
@@ -33,7 +35,9 @@ struct Fit {
   bool holds_now = false;       // what is free
   int64_t longest_context = 0;  // that memory holds, at most the model's own
   double decode_bound = 0;      // tokens a second at which reading alone takes all the time
-  double decode = 0, prompt = 0;  // tokens a second that the kernels would reach, one request, short context
+  // Tokens a second that the kernels would reach, one request: decoded after a short context, and of a prompt
+  // of kFitPrompt tokens with its attention and what is done element by element.
+  double decode = 0, prompt = 0;
 };
 
 struct FitReport {

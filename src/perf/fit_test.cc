@@ -81,7 +81,9 @@ TEST(Fit, ChoosesMostBitsThatFit) {
 TEST(Fit, PredictsFromWhatTheKernelsDo) {
   const Fit fit = In(Report("mixtral_8x7b", 100 * kGb), "q8");
   EXPECT_NEAR(fit.decode, 1e9 / 12.75e9, 0.001);
-  EXPECT_NEAR(fit.prompt, 10 * fit.decode, 1e-6);
+  // Attention and what is done element by element take their part of a prompt.
+  EXPECT_LT(fit.prompt, 9.999 * fit.decode);
+  EXPECT_GT(fit.prompt, 9 * fit.decode);
   EXPECT_NEAR(fit.decode_bound, 100e9 / static_cast<double>(fit.storage.accounting.active_bytes), 1e-6);
 }
 
