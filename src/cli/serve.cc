@@ -29,6 +29,8 @@ struct Options {
   double queue_seconds = 0;
   int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
   bool no_prefix_cache = false;
+  std::string loras, lora_directory;
+  int64_t max_loras = server::LoraOptions().most, lora_mib = server::LoraOptions().most_bytes >> 20;
   std::string log_format = "auto", log_level = "info", tls_certificate, tls_key;
   bool log_prompts = false;
   ComputeFlags compute;
@@ -84,6 +86,7 @@ Result<std::shared_ptr<server::Backend>> OpenBackend(const std::string& path, co
                                        .max_running = static_cast<int>(options.max_batch),
                                        .max_queue = static_cast<int>(options.max_queue),
                                        .queue_seconds = options.queue_seconds,
+                                       .adapters = !options.loras.empty() || !options.lora_directory.empty(),
                                        .share_prefixes = !options.no_prefix_cache};
   if (options.kv_tokens == 0) engine_options.kv_contexts = kContextsAtOnce;
   SLUICE_TRY(Session opened, OpenSession(path, options.compute, engine_options));
@@ -111,6 +114,23 @@ Result<server::LiveSettings> Reload(Options& options, Settings& settings, bool c
     if (key != "log_level" && key != "api_keys" && key != "api_key_file" && key != "api_key")
       live.ignored.push_back(key);
   return live;
+}
+
+// "NAME=DIR,NAME=DIR": adapters that are there from the start.
+Status OpenAdapters(const std::string& list, const server::LoraOptions& options, server::ModelHost& models) {
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const std::string_view entry = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+    const size_t equals = entry.find('=');
+    if (equals == entry.npos)
+      return Fail(ErrorCode::kUsage, fmt::format("--lora holds \"{}\"", entry),
+                  "write NAME=DIR, and commas between several");
+    SLUICE_TRY(const auto order, LoraOrder(models, options, std::string(entry.substr(0, equals)),
+                                           std::string(entry.substr(equals + 1))));
+    SLUICE_TRY(const std::string opened, models.Open(order));
+  }
+  return {};
 }
 
 Status CheckTls(const Options& options) {
@@ -141,6 +161,10 @@ Result<int> Serve(Options& options, Settings& settings) {
   const int context = backend->context();
   backend.reset();
   server::ModelHost models(std::move(served), open);
+  server_options.service.lora = {.directory = options.lora_directory,
+                                 .most = static_cast<int>(options.max_loras),
+                                 .most_bytes = options.lora_mib << 20};
+  SLUICE_CHECK_OK(OpenAdapters(options.loras, server_options.service.lora, models));
   const bool text = options.log_format == "text" || (options.log_format == "auto" && ErrorIsTerminal());
   const auto log = std::make_shared<server::Log>(
       STDERR_FILENO, text ? server::LogFormat::kText : server::LogFormat::kJson, LevelOf(options.log_level));
@@ -158,6 +182,15 @@ Result<int> Serve(Options& options, Settings& settings) {
                fmt::format("{} answers on {} (context of {} tokens); Ctrl-C ends", name, address, context));
   }));
   return 0;
+}
+
+void AddAdapters(Settings& settings, Options& options) {
+  settings.Text("--lora", "NAME=DIR,...", &options.loras,
+                "LoRA adapters (PEFT), each served as a model of this name");
+  settings.Text("--lora-dir", "DIR", &options.lora_directory,
+                "Let admins load adapters from below this folder while the server runs");
+  settings.Integer("--max-loras", &options.max_loras, 1, 100'000, "Adapters at once");
+  settings.Integer("--lora-memory", &options.lora_mib, 1, INT64_MAX >> 20, "MiB that they may take together");
 }
 
 void AddServing(Settings& settings, Options& options) {
@@ -192,6 +225,7 @@ void AddServe(CLI::App& program, Action& action) {
   settings->Text("--host", "ADDRESS", &options->host, "Listen there [127.0.0.1]");
   settings->Integer("--port", &options->port, 0, UINT16_MAX, "And on this port; 0: any that is free");
   AddServing(*settings, *options);
+  AddAdapters(*settings, *options);
   verb.Exclude("--no-api-key", "--api-key-file");
   verb.Exclude("--no-api-key", "--api-keys");
   settings->Integer("--ctx", &options->context, 0, INT32_MAX,

@@ -8,9 +8,6 @@
 #include "server/json_input.h"
 
 namespace sluice::server {
-namespace {
-
-using Json = nlohmann::ordered_json;
 
 ApiError FromHost(const Error& error) {
   const std::string text = error.hint.empty() ? error.message : error.message + "; " + error.hint;
@@ -28,6 +25,10 @@ ApiError FromHost(const Error& error) {
       return {.message = text, .param = "path", .code = "invalid_model_file"};
   }
 }
+
+namespace {
+
+using Json = nlohmann::ordered_json;
 
 // The outcome of an order, on its way from the host's thread.
 struct Outcome {
@@ -98,20 +99,24 @@ ApiResult<void> CheckAdmin(const HttpRequest& request, const KeyRing& keys) {
                                       .code = "admin_only"});
 }
 
-Answer LoadModel(ModelHost& models, const HttpRequest& request, bool swap, Waker wake) {
-  const auto body = ParseJson(request.body);
-  if (!body) return ErrorReply(body.error());
-  auto order = ReadOrder(*body, models, swap);
-  if (!order) return ErrorReply(order.error());
+Answer BeginLoad(ModelHost& models, ModelHost::Order order, Waker wake) {
   const auto outcome = std::make_shared<Outcome>();
   outcome->wake = std::move(wake);
-  const Status begun = models.Load(std::move(*order), [outcome](Result<std::string> name) {
+  const Status begun = models.Load(std::move(order), [outcome](Result<std::string> name) {
     const std::lock_guard lock(outcome->mutex);
     outcome->name = std::move(name);
     if (outcome->wake) outcome->wake();
   });
   if (!begun) return ErrorReply(FromHost(begun.error()));
   return std::make_unique<LoadAnswer>(outcome);
+}
+
+Answer LoadModel(ModelHost& models, const HttpRequest& request, bool swap, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  auto order = ReadOrder(*body, models, swap);
+  if (!order) return ErrorReply(order.error());
+  return BeginLoad(models, std::move(*order), std::move(wake));
 }
 
 Answer UnloadModel(ModelHost& models, const HttpRequest& request) {

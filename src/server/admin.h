@@ -12,6 +12,11 @@ namespace sluice::server {
 // then not by a page in a browser.
 ApiResult<void> CheckAdmin(const HttpRequest& request, const KeyRing& keys);
 
+// What the host says, for a client.
+ApiError FromHost(const Error& error);
+// Answers when the model is loaded.
+Answer BeginLoad(ModelHost& models, ModelHost::Order order, Waker wake);
+
 // {"path", "name"?}; for a swap also {"model"?}, the one that gives its place, otherwise the standard one.
 // Answers when the model is loaded.
 Answer LoadModel(ModelHost& models, const HttpRequest& request, bool swap, Waker wake);

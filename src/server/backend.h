@@ -37,6 +37,13 @@ class Backend {
   // An encoder-decoder model: a prompt is a source text, an answer begins anew and shows the special tokens
   // that tell its parts apart. Source and answer may each be as long as the context.
   virtual bool reads_source() const { return false; }
+
+  // This model with an adapter from a folder (model/lora.h), under a name of its own, computed by the same
+  // engine.
+  virtual Result<std::shared_ptr<Backend>> WithAdapter(const std::string& name, const std::string& directory,
+                                                       int64_t most_bytes) const;
+  virtual std::string parent() const { return ""; }  // the model that an adapter changes
+  virtual int64_t adapter_bytes() const { return 0; }
 };
 
 }  // namespace sluice::server

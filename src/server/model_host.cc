@@ -84,8 +84,22 @@ Status ModelHost::Load(Order order, Done done) {
   return {};
 }
 
+Result<std::shared_ptr<Backend>> ModelHost::OpenBackend(const Order& order) const {
+  if (order.base.empty()) return loader_(order.path, order.name);
+  const std::shared_ptr<Served> base = Find(order.base);
+  if (base == nullptr) return Unknown(order.base);
+  return base->backend->WithAdapter(order.name, order.path, order.most_bytes);
+}
+
+// Under the lock.
+void ModelHost::RetireAdapters(const std::string& base) {
+  for (auto& served : models_)
+    if (served->backend->parent() == base) retired_.push_back(std::move(served));
+  std::erase(models_, nullptr);
+}
+
 Result<std::string> ModelHost::Open(const Order& order) {
-  SLUICE_TRY(std::shared_ptr<Backend> backend, loader_(order.path, order.name));
+  SLUICE_TRY(std::shared_ptr<Backend> backend, OpenBackend(order));
   std::string name = backend->model_name();
   SLUICE_TRY(std::shared_ptr<Served> served, Served::Make(std::move(backend), order.path));
   SLUICE_CHECK_OK(Place(std::move(served), order.replaces));
@@ -109,6 +123,7 @@ Status ModelHost::Place(std::shared_ptr<Served> served, const std::string& repla
   } else {
     std::swap(*old, served);
     retired_.push_back(std::move(served));
+    RetireAdapters(replaces);
   }
   return {};
 }
@@ -119,6 +134,7 @@ Status ModelHost::Unload(const std::string& name) {
   if (found == models_.end()) return Unknown(name);
   retired_.push_back(std::move(*found));
   models_.erase(found);
+  RetireAdapters(name);
   changed_.notify_all();
   return {};
 }

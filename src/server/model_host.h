@@ -47,12 +47,16 @@ class ModelHost {
   struct Order {
     std::string path, name;
     std::string replaces;  // the model that gives its place to the new one; empty: it comes behind the others
+    std::string base = {};   // the model that an adapter changes; empty: the path is a model's
+    int64_t most_bytes = 0;  // of an adapter
   };
   using Done = std::function<void(Result<std::string> name)>;
   // Begins to load; `done` is called from the host's thread. kTryLater: another one is being loaded.
   // kUsage: the order makes no sense.
   Status Load(Order order, Done done);
-  // Later requests do not find it; it is freed when the last one that holds it ends.
+  // The same on the caller's thread, before anything is served.
+  Result<std::string> Open(const Order& order);
+  // Later requests do not find it, nor its adapters; it is freed when the last one that holds it ends.
   Status Unload(const std::string& name);
   std::string loading() const;  // the path, or empty
 
@@ -69,7 +73,8 @@ class ModelHost {
 
   void Work();
   void Free(std::unique_lock<std::mutex>& lock);
-  Result<std::string> Open(const Order& order);
+  Result<std::shared_ptr<Backend>> OpenBackend(const Order& order) const;
+  void RetireAdapters(const std::string& base);
   Status Place(std::shared_ptr<Served> served, const std::string& replaces);
 };
 

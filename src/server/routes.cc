@@ -53,6 +53,8 @@ const Service::Route Service::kRoutes[] = {
     {"POST", "/admin/models/load", Access::kAdmin, &Service::Load},
     {"POST", "/admin/models/unload", Access::kAdmin, &Service::Unload},
     {"POST", "/admin/models/swap", Access::kAdmin, &Service::Swap},
+    {"POST", "/v1/load_lora_adapter", Access::kAdmin, &Service::LoadAdapter},
+    {"POST", "/v1/unload_lora_adapter", Access::kAdmin, &Service::UnloadAdapter},
 };
 
 Service::Service(ModelHost& models, ServiceOptions options)
@@ -247,11 +249,13 @@ Answer Service::RenderTemplate(const HttpRequest& request, Waker) {
 namespace {
 
 Json ModelEntry(const Served& served) {
-  return {{"id", served.backend->model_name()},
-          {"object", "model"},
-          {"created", served.since},
-          {"owned_by", "sluice"},
-          {"max_model_len", served.backend->context()}};
+  Json entry{{"id", served.backend->model_name()},
+             {"object", "model"},
+             {"created", served.since},
+             {"owned_by", "sluice"},
+             {"max_model_len", served.backend->context()}};
+  if (const std::string parent = served.backend->parent(); !parent.empty()) entry["parent"] = parent;
+  return entry;
 }
 
 }  // namespace
@@ -369,6 +373,14 @@ Answer Service::Unload(const HttpRequest& request, Waker) { return UnloadModel(m
 
 Answer Service::Swap(const HttpRequest& request, Waker wake) {
   return LoadModel(models_, request, /*swap=*/true, std::move(wake));
+}
+
+Answer Service::LoadAdapter(const HttpRequest& request, Waker wake) {
+  return LoadLora(models_, options_.lora, request, std::move(wake));
+}
+
+Answer Service::UnloadAdapter(const HttpRequest& request, Waker) {
+  return UnloadLora(models_, options_.lora, request);
 }
 
 }  // namespace sluice::server

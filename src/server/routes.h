@@ -8,6 +8,7 @@
 #include "server/answer_format.h"
 #include "server/generation_request.h"
 #include "server/http_message.h"
+#include "server/lora.h"
 #include "server/model_host.h"
 #include "server/security.h"
 
@@ -20,6 +21,7 @@ struct ServiceOptions {
   SecurityOptions security;
   std::shared_ptr<Log> log;  // null: nobody listens
   bool log_prompts = false;  // with what was asked and answered
+  LoraOptions lora;
 };
 
 // Everything a route needs. Thread-safe. `models` must outlive it.
@@ -81,6 +83,8 @@ class Service {
   Answer Load(const HttpRequest& request, Waker wake);
   Answer Unload(const HttpRequest& request, Waker wake);
   Answer Swap(const HttpRequest& request, Waker wake);
+  Answer LoadAdapter(const HttpRequest& request, Waker wake);
+  Answer UnloadAdapter(const HttpRequest& request, Waker wake);
 };
 
 }  // namespace sluice::server
