@@ -7,10 +7,13 @@
 #include <cstring>
 #include <regex>
 
+#include "backend/backend.h"
 #include "base/temporary_directory.h"
 #include "engine/verify.h"
 #include "formats/checkpoint.h"
 #include "formats/gguf_writer.h"
+#include "lora_fixture.h"
+#include "model/lora.h"
 
 namespace sluice {
 namespace {
@@ -189,15 +192,10 @@ class LinearGguf : public testing::TestWithParam<Case> {
     ASSERT_TRUE(writer.Finish());
   }
 
-  std::map<std::string, Values> out_;
-  TemporaryDirectory folder_;
-};
+  std::string golden() const { return model::GoldenPath(GetParam().golden); }
 
-TEST_P(LinearGguf, GivesTheAnswersOfTheGolden) {
-  const std::string golden = std::string(SLUICE_SOURCE_DIR "/tests/golden/") + GetParam().golden;
-  const std::string path = folder_.path() / "model.gguf";
-  {
-    const auto checkpoint = formats::OpenCheckpoint(golden);
+  void Rewrite(const std::string& path) {
+    const auto checkpoint = formats::OpenCheckpoint(golden());
     ASSERT_TRUE(checkpoint) << checkpoint.error().message;
     for (const formats::Tensor& tensor : checkpoint->tensors.tensors()) {
       const auto bytes = checkpoint->Bytes(tensor);
@@ -207,15 +205,66 @@ TEST_P(LinearGguf, GivesTheAnswersOfTheGolden) {
     }
     ASSERT_NO_FATAL_FAILURE(Write(checkpoint->config, path));
   }
+
+  static std::vector<float> LastLogits(const model::Model& model, ThreadTeam& team,
+                                       const model::Adapter& adapter, const std::vector<int32_t>& ids) {
+    const auto count = static_cast<int32_t>(ids.size());
+    auto made = backend::CreateCpuBackend(
+        model, team, {.max_tokens = count, .context = count, .kv = {}, .states = 1, .adapters = true});
+    EXPECT_TRUE(made);
+    std::vector<backend::BatchToken> tokens;
+    for (int32_t i = 0; i < count; ++i) tokens.push_back({ids[i], i, 0, i + 1 == count});
+    kv::PageTable pages;
+    const kv::PageTable* tables[] = {&pages};
+    const model::Adapter* adapters[] = {&adapter};
+    EXPECT_TRUE((*made)->pool().Grow(&pages, count));
+    EXPECT_TRUE((*made)->Forward({.tokens = tokens, .sequences = tables, .adapters = adapters}));
+    return {(*made)->Logits(0).begin(), (*made)->Logits(0).end()};
+  }
+
+  std::map<std::string, Values> out_;
+  TemporaryDirectory folder_;
+};
+
+TEST_P(LinearGguf, GivesTheAnswersOfTheGolden) {
+  const std::string path = folder_ / "model.gguf";
+  ASSERT_NO_FATAL_FAILURE(Rewrite(path));
   const auto checkpoint = formats::OpenCheckpoint(path);
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   ThreadTeam team(1);
   const auto model = model::LoadModel(*checkpoint, team);
   ASSERT_TRUE(model) << model.error().message;
-  const auto report = engine::Verify(**model, team, golden + "/golden.safetensors", {});
+  const auto report = engine::Verify(**model, team, golden() + "/golden.safetensors", {});
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_LE(report->logits.error, 1e-5);
   EXPECT_TRUE(report->ok());
+}
+
+// An adapter names modules as published; its rows and columns must follow the file's order of heads.
+TEST_P(LinearGguf, AdaptersDoWhatTheyDoToTheGolden) {
+  const std::string path = folder_ / "model.gguf";
+  ASSERT_NO_FATAL_FAILURE(Rewrite(path));
+  std::mt19937 random{23};
+  WriteLora(folder_.path(), DrawForHuggingFace(model::OpenGolden(GetParam().golden), 3, nullptr, random),
+            LoraConfigJson(3));
+  ThreadTeam team(1);
+  std::vector<float> logits[2];
+  for (const bool gguf : {false, true}) {
+    const auto checkpoint = formats::OpenCheckpoint(gguf ? path : golden());
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    const auto model = model::LoadModel(*checkpoint, team, {.exact = true, .progress = {}});
+    ASSERT_TRUE(model) << model.error().message;
+    const auto adapter = model::LoadAdapter(**model, folder_.path());
+    ASSERT_TRUE(adapter) << adapter.error().message;
+    logits[gguf] = LastLogits(**model, team, **adapter, {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5});
+  }
+  double largest = 0, difference = 0;
+  for (size_t i = 0; i < logits[0].size(); ++i) {
+    largest = std::max(largest, std::abs(double{logits[0][i]}));
+    difference = std::max(difference, std::abs(double{logits[0][i]} - double{logits[1][i]}));
+  }
+  EXPECT_GT(largest, 0);
+  EXPECT_LE(difference, 1e-4 * largest);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LinearGguf,

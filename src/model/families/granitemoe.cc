@@ -45,7 +45,7 @@ constexpr auto kGguf = Join(kGgufModel, kGgufGqa, kGgufExperts, kGgufSharedExper
 
 }  // namespace
 
-constinit const Family kGraniteMoe{"granitemoe", kTypes, kArchs, nullptr,
-                                   Build,        kHf,    kGguf,  kSkipRopeBuffers};
+constinit const Family kGraniteMoe{
+    "granitemoe", kTypes, kArchs, nullptr, Build, kHf, kGguf, kSkipRopeBuffers, /*gguf_turns_heads=*/true};
 
 }  // namespace sluice::model
