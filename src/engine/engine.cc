@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/routing.h"
 #include "engine/scheduler.h"
 
 namespace sluice::engine {
@@ -308,6 +309,7 @@ class EngineImpl final : public Engine {
       for (const Chunk& chunk : chunks) chunk.sequence->ended = true;
       return End(Finish::kError, status.error());
     }
+    KeepRouting(trace_, chunks);
     Commit(chunks);
     Account(chunks, SecondsBetween(start, Clock::now()));
     const Sequences ended = TakeEnded();  // alive until their callers have heard
@@ -333,6 +335,7 @@ class EngineImpl final : public Engine {
   Event Next(Sequence& s, std::span<const float> logits) {
     Event event;
     event.prompt = std::exchange(s.prompt_outputs, {});
+    event.routing = std::exchange(s.routing, {});
     if (s.answered() == 0) event.cached = s.cached;
     if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
       event.finish = Finish::kError;

@@ -29,6 +29,12 @@ struct SamplingParams {
   std::vector<std::pair<int32_t, float>> logit_bias;
 };
 
+// Which experts one token chose, with what multiplies their outputs, for every MoE layer that it passed.
+struct TokenRouting {
+  int64_t position = 0;  // in prompt and answer together
+  std::vector<std::vector<std::pair<int32_t, float>>> layers;
+};
+
 struct Request {
   // What an encoder-decoder model answers; for others, empty. The prompt is then how the answer begins: with
   // the model's start token where nothing is said.
@@ -42,7 +48,8 @@ struct Request {
   int priority = 0;                  // lower comes first; equals in order of arrival
   double seconds = 0;                // may pass until the answer's end; 0: any time
   std::shared_ptr<const model::Adapter> adapter;  // of the engine's model; null: the model as it is
-  uint32_t kv_salt = 0;  // requests share keys and values with those of the same number alone
+  int64_t routed_positions = 0;  // of so many tokens, from the first on, the routing is reported
+  uint32_t kv_salt = 0;          // requests share keys and values with those of the same number alone
 };
 
 enum class Finish : uint8_t { kStop, kLength, kCancelled, kTimeout, kError };
@@ -60,7 +67,8 @@ struct Event {
   std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;
   std::optional<Finish> finish;
-  Error error;         // Finish::kTimeout, kError
+  Error error;                             // Finish::kTimeout, kError
+  std::vector<TokenRouting> routing = {};  // of tokens computed since the last event
   int64_t cached = 0;  // with the first token: tokens of the prompt whose keys and values were there before
 };
 

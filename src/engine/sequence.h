@@ -19,6 +19,7 @@ struct Sequence {
   kv::PageTable pages;                           // pages.length tokens have their keys and values computed
   bool ended = false;                            // to be removed
   std::vector<TokenOutput> prompt_outputs = {};  // not reported yet
+  std::vector<TokenRouting> routing = {};        // not reported yet
   kv::PageTable source = {};  // of request.source; its length is 0 until the encoder has read it
   uint64_t salt = 0;          // sequences of different salts share no pages
   bool preempted = false;     // has been put back at least once

@@ -11,9 +11,13 @@
 
 namespace sluice::server {
 
+constexpr int64_t kMostRouted = 1024;
+
 struct Usage {
   int64_t prompt_tokens = 0, completion_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompt, not computed anew
+  // Of each choice, where the request asked for it: its first tokens, up to kMostRouted over all choices.
+  std::vector<std::vector<engine::TokenRouting>> routing = {};
 };
 
 // {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}

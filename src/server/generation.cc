@@ -89,6 +89,7 @@ class Generation final : public PendingAnswer {
       if (request_.continues) choices_.back().ContinueFrom(request_.prompts[prompt]);
     }
     whole_.resize(count);
+    if (request_.return_routing) usage_.routing.resize(count);
     for (size_t i = 0; i < count; ++i) {
       const size_t prompt = i / static_cast<size_t>(request_.choices);
       if (!request_.echoes.empty()) whole_[i].text = request_.echoes[prompt];
@@ -161,6 +162,8 @@ class Generation final : public PendingAnswer {
     request.top_logprobs = request_.top_logprobs;
     if (request_.kept < request_.choices) request.top_logprobs = std::max(request.top_logprobs, 0);
     if (request_.prompt_logprobs) request.prompt_logprobs = request_.top_logprobs;
+    if (request_.return_routing)
+      request.routed_positions = std::max<int64_t>(1, kMostRouted / static_cast<int64_t>(choices_.size()));
     return request;
   }
 
@@ -184,6 +187,8 @@ class Generation final : public PendingAnswer {
     if (choice.finished()) return;
     // As with prompt_tokens, a prompt counts once, however many answers it gets.
     if (index % static_cast<size_t>(request_.choices) == 0) usage_.cached_tokens += event.cached;
+    if (request_.return_routing)
+      usage_.routing[index].insert(usage_.routing[index].end(), event.routing.begin(), event.routing.end());
     ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
     Note(event, delta);
     if (delta.finish_reason == "error") return Break(event, progress);

@@ -82,6 +82,18 @@ void ReadTimeout(Fields& fields, GenerationRequest& request) {
   request.seconds = seconds.value_or(0);
 }
 
+void ReadOurOwn(Fields& fields, GenerationRequest& request) {
+  const Json* options = fields.Raw("sluice");
+  if (options == nullptr) return;
+  if (!options->is_object()) return fields.Refuse(BadParam("sluice", "'sluice' must be an object"));
+  Fields members(*options);
+  request.return_routing = members.Bool("return_routing").value_or(false);
+  if (!members.ok()) return fields.Refuse(BadParam("sluice", members.error().message));
+  if (const auto unknown = members.Unknown(); !unknown.empty())
+    fields.Refuse(
+        BadParam("sluice", fmt::format("'sluice' has no member '{}'", unknown.front().substr(0, 100))));
+}
+
 uint64_t RandomSeed() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
@@ -111,6 +123,7 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   request.ignore_end = fields.Bool("ignore_eos").value_or(false);
   ReadLogitBias(fields, backend, request);
   ReadStreaming(fields, request);
+  ReadOurOwn(fields, request);
   fields.Ignore({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"});
 }
 

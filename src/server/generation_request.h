@@ -26,12 +26,13 @@ struct GenerationRequest {
   engine::SamplingParams sampling;
   bool seeded = false;  // the client chose sampling.seed
   std::vector<std::string> stop;
-  bool ignore_end = false;  // answers go on past the model's end tokens
+  bool ignore_end = false;                       // answers go on past the model's end tokens
   std::shared_ptr<const AnswerReading> reading;  // null: answers are text
   int priority = 0;                              // lower comes first
   double seconds = 0;                            // that each answer may take; 0: any time
   int top_logprobs = -1;                         // -1: no log probabilities
   bool stream = false, include_usage = false;
+  bool return_routing = false;  // the experts that each token chose
   std::vector<std::string> ignored_fields;
 };
 

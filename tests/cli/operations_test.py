@@ -166,11 +166,42 @@ def check_models(program, repository, folder):
         assert server.ask("/admin/models/load", {"path": model})[0] == 200 and server.complete()[0] == 200
 
 
+def check_routing(program):
+    """Only who asks for the experts of a request hears of them."""
+    with Server(program) as server:
+        _, _, plain = server.complete()
+        _, _, routed = server.complete(sluice={"return_routing": True})
+        assert "sluice" not in plain and plain["choices"] == routed["choices"], (plain, routed)
+        [choice] = routed["sluice"]["routing"]
+        usage = routed["usage"]
+        # The last token of an answer is computed by nobody.
+        assert [token["position"] for token in choice["tokens"]] == list(range(usage["total_tokens"] - 1)), choice
+        layers = {len(token["experts"]) for token in choice["tokens"]}
+        top_k = {len(experts) for token in choice["tokens"] for experts in token["experts"]}
+        assert len(layers) == 1 and min(layers) > 0 and len(top_k) == 1, (layers, top_k)
+        for token in choice["tokens"]:
+            for experts, weights in zip(token["experts"], token["weights"], strict=True):
+                assert len(set(experts)) == len(experts) == len(weights) and all(0 < weight <= 1 for weight in weights), token
+        assert len({str(token["experts"]) for token in choice["tokens"]}) > 1
+        # Two at once: each hears of its own.
+        answers = {}
+        both = [threading.Thread(target=lambda ask=ask: answers.update({ask: server.complete(max_tokens=20, sluice={
+            "return_routing": ask})[2]})) for ask in (True, False)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        assert "sluice" not in answers[False] and len(answers[True]["sluice"]["routing"][0]["tokens"]) >= 20, answers
+        for wrong in ({"return_routing": 1}, {"routing": True}, True):
+            assert server.complete(sluice=wrong)[2]["error"]["param"] == "sluice", wrong
+
+
 def main():
     program, repository = sys.argv[1:3]
     with tempfile.TemporaryDirectory() as folder:
         check_keys(program, folder)
         check_log(program)
+        check_routing(program)
         check_tls(program, os.path.join(repository, "tests/cli"))
         check_models(program, repository, folder)
     print("ok")
