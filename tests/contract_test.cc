@@ -1,6 +1,7 @@
 // The numeric contract: a token's logits and router choices are the same bits whoever shares its batch,
 // however its prompt is cut, with any number of threads, on any tier. SLUICE_CONTRACT_CASES sets the number
-// of random mixes of each model.
+// of random mixes of each model, SLUICE_CONTRACT_MODEL names one more model's file
+// (--gtest_filter='Named/*').
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <random>
 
 #include "backend/backend.h"
+#include "base/arena.h"
+#include "kernels/attention.h"
 #include "model/edited_checkpoint.h"
 #include "model/model.h"
 
@@ -177,6 +180,33 @@ TEST_P(Contract, AnyMixGivesTheSameBits) {
   }
 }
 
+// One token behind a context of more than one span: its attention is cut by spans, and several threads share
+// them out.
+TEST_P(Contract, ThreadsThatShareAContextGiveTheSameBits) {
+  constexpr int kPrompt = kernels::kSpanTokens - 2, kLength = kPrompt + 7;
+  ThreadTeam one(1);
+  const Answer answer = Alone(one, kLength);
+  for (const auto isa : Tiers())
+    for (const int threads : {2, 3}) {
+      SCOPED_TRACE(testing::Message() << kernels::Name(isa) << ", " << threads << " threads");
+      ThreadTeam team(threads, /*pin=*/false);
+      const auto backend = MakeBackend(team, isa, kPrompt, RoundUp(kLength, kernels::kPageTokens));
+      std::vector<Progress> runs{{&answer, {}}};
+      const kv::PageTable* tables[] = {&runs[0].pages};
+      for (int done = 0; done < kLength;) {
+        const int count = done == 0 ? kPrompt : done == kPrompt ? 3 : 1;
+        std::vector<backend::BatchToken> batch;
+        for (int i = done; i < done + count; ++i) batch.push_back({answer.ids[i], i, 0, true});
+        done += count;
+        ASSERT_TRUE(backend->pool().Grow(&runs[0].pages, done));
+        backend::RouterTrace trace;
+        ASSERT_TRUE(backend->Forward({batch, tables, &trace}));
+        ASSERT_NO_FATAL_FAILURE(Check(*backend, batch, trace, runs));
+        runs[0].pages.length = done;
+      }
+    }
+}
+
 TEST(Backend, RefusesBadBatches) {
   ThreadTeam team(1);
   const auto model = model::LoadModel(model::OpenGolden("mixtral"), team);
@@ -247,6 +277,13 @@ INSTANTIATE_TEST_SUITE_P(
                       "gguf_deepseek2_lite_mla",  // latent attention, its matrices split in the file
                       "gguf_olmoe_iq4xs"),        // codebooks
     [](const auto& info) { return std::string(info.param); });
+
+std::vector<const char*> NamedModel() {
+  const char* path = std::getenv("SLUICE_CONTRACT_MODEL");
+  return path == nullptr ? std::vector<const char*>{} : std::vector{path};
+}
+INSTANTIATE_TEST_SUITE_P(Named, Contract, ::testing::ValuesIn(NamedModel()),
+                         [](const auto&) { return std::string("model"); });
 
 }  // namespace
 }  // namespace sluice

@@ -1,4 +1,5 @@
 #include "perf/bench.h"
+#include "perf/build_commit.h"
 
 #include <fmt/format.h>
 
@@ -92,7 +93,8 @@ Result<int> Bench(const Options& options) {
     return model::LoadModel(checkpoint, *loaded.team, {.exact = options.compute.exact});
   };
   SLUICE_TRY(const perf::BenchResult result, perf::RunBench(load, *loaded.team, bench));
-  const perf::Origin origin{SLUICE_VERSION, machine::ReadTopology().model, ModelName(options.model)};
+  const perf::Origin origin{SLUICE_VERSION, perf::BuildCommit(), machine::ReadTopology().model,
+                            ModelName(options.model)};
   if (options.as_json)
     Print(perf::BenchJson(result, origin).dump(2) + "\n");
   else

@@ -15,10 +15,11 @@ enum class ActType : uint8_t {
 };
 inline constexpr int kActTypes = 4;
 
-// A quantised row is three arrays, one after the other, each starting on a multiple of 64 bytes:
+// A quantised row is arrays, one after the other, each starting on a multiple of 64 bytes:
 //   int8  code[k]        x[i] ~ scale[i / block] * code[i], |code| <= 127
 //   float scale[k/block] block = 32 or 256
 //   int16 sum[k/16]      sum of 16 consecutive codes, for weight types with a minimum or an offset
+//   int16 sum32[k/32]    the same of 32; blocks of 256 only
 // k is a multiple of the block.
 struct ActLayout {
   int64_t k;
@@ -27,7 +28,8 @@ struct ActLayout {
   static constexpr int64_t Align(int64_t n) { return (n + 63) / 64 * 64; }
   int64_t scales_at() const { return Align(k); }
   int64_t sums_at() const { return scales_at() + Align(k / block * 4); }
-  int64_t bytes() const { return sums_at() + Align(k / 16 * 2); }
+  int64_t sums32_at() const { return sums_at() + Align(k / 16 * 2); }
+  int64_t bytes() const { return sums32_at() + (block == 256 ? Align(k / 32 * 2) : 0); }
 };
 
 // A block whose largest magnitude is below this has scale 0 and codes 0; above it, 127 / magnitude is finite.

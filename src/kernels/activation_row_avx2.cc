@@ -52,6 +52,10 @@ void Quantize(const float* x, int64_t k, std::byte* out) {
       }
     }
   }
+  if (kBlock != 256) return;
+  auto* sum32 = reinterpret_cast<int16_t*>(out + at.sums32_at());
+  sum = reinterpret_cast<int16_t*>(out + at.sums_at());
+  for (int64_t g = 0; g < k / 32; ++g) sum32[g] = static_cast<int16_t>(sum[2 * g] + sum[2 * g + 1]);
 }
 
 }  // namespace

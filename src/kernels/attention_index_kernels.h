@@ -15,7 +15,7 @@ namespace {
 template <class T, int kHeads, int kVecs>
 void ScoreKeysBlock(const T* page, const float* q, const float* weights, int k_dim, float* scores) {
   float products[kHeads * kPageTokens];
-  ScoreBlock<T, kHeads, kVecs>(page, q, k_dim, products);
+  ScoreBlock<T, kHeads, kVecs>(page, q, k_dim, products, Ahead{reinterpret_cast<const char*>(page), 0});
   for (int v = 0; v < kVecs; ++v) {
     F32x16 sum = Load(scores + 16 * v);
     for (int h = 0; h < kHeads; ++h) {
@@ -48,6 +48,8 @@ void FillAttention(Table& table) {
   table.attend_f16 = Attend<KvType::kF16>;
   table.attend_latent_f32 = AttendLatent<KvType::kF32>;
   table.attend_latent_f16 = AttendLatent<KvType::kF16>;
+  table.attend_join = AttendJoin;
+  table.attend_finish = AttendFinish;
   table.score_keys_f32 = ScoreKeys<KvType::kF32>;
   table.score_keys_f16 = ScoreKeys<KvType::kF16>;
 }

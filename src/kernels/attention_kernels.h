@@ -4,11 +4,14 @@
 // q[d], s). With m the highest logit so far and f = exp(m_before - m):
 //   l = fma(l, f, sum of exp(s - m))   the page's sum: key i + key i + 16, then across lanes as Sum does
 //   out[d] = out[d] * f, then fma(exp(s[key] - m), v[key][d], out[d]) for the keys of the range in order
+// and a span's state is m, l and out. The state of the next span (m', l', out') joins it with M = max(m, m'):
+//   f = exp(m - M), g = exp(m' - M), l = fma(l, f, l' * g), out[d] = fma(out'[d], g, out[d] * f)
 // Nothing in this depends on which other heads share the call, nor on the blocking below.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/attention.h"
 #include "kernels/elementwise_kernels.h"
 #include "kernels/table.h"
 
@@ -77,11 +80,22 @@ struct Weights {
   const float* Head(int head) const { return tiles + head / kGroup * kTile + head % kGroup * head_stride; }
 };
 
+// Memory that is read soon, brought nearer a line at a time between the reads of now.
+constexpr int kLine = 64;
+struct Ahead {
+  const char* at;
+  int step;  // 0: nothing is to be read
+  SLUICE_INLINE void Read() {
+    __builtin_prefetch(at);
+    at += step;
+  }
+};
+
 // out[h][0, 16 * kVecs) of kHeads heads. `last` < 16: only so many lanes of the last vector exist.
 template <class T, int kHeads, int kVecs, bool kPart>
 void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const float* weight,
                      int head_stride, int key_stride, const float* factor, float* out, int64_t out_stride,
-                     int part) {
+                     int part, Ahead ahead) {
   F32x16 sum[kHeads][kVecs];
   for (int h = 0; h < kHeads; ++h) {
     for (int v = 0; v < kVecs; ++v) {
@@ -91,6 +105,7 @@ void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const
   }
   for (int key = keys.lo; key < keys.hi; ++key) {
     const T* row = values + key * value_stride;
+    for (int v = 0; v < kVecs; v += 2) ahead.Read();
     F32x16 value[kVecs];
     for (int v = 0; v < kVecs; ++v) value[v] = kPart ? LoadPart(row, part) : Load(row + 16 * v);
     for (int h = 0; h < kHeads; ++h) {
@@ -110,29 +125,68 @@ void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const
   }
 }
 
-// out[h] = out[h] * factor[h] + the page's weighted values, for every head.
+// out[h] = out[h] * factor[h] + the page's weighted values, for every head. `next`: what is read after it, or
+// null.
 template <class T>
 void Accumulate(const T* values, int64_t value_stride, KeyRange keys, const Weights& weights,
-                const float* factor, int heads, int v_dim, float* out) {
+                const float* factor, int heads, int v_dim, float* out, const T* next) {
+  constexpr int kLinesPerVec = kPageTokens / 2;
   const int vecs = v_dim / 16;
+  const auto ahead = [&](int vec, int h) {
+    if (next == nullptr || h > 0) return Ahead{reinterpret_cast<const char*>(values), 0};
+    return Ahead{reinterpret_cast<const char*>(next) + vec * kLinesPerVec * kLine, kLine};
+  };
   ForBlocks<kValueVecs>(vecs, [&](auto block_vecs, int vec) {
     ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
       AccumulateBlock<T, block_heads.value, block_vecs.value, false>(
           values + 16 * vec, value_stride, keys, weights.Head(h), weights.head_stride, weights.key_stride,
-          factor + h, out + int64_t{h} * v_dim + 16 * vec, v_dim, 0);
+          factor + h, out + int64_t{h} * v_dim + 16 * vec, v_dim, 0, ahead(vec, h));
     });
   });
   if (v_dim % 16 == 0) return;
   ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
-    AccumulateBlock<T, block_heads.value, 1, true>(values + 16 * vecs, value_stride, keys, weights.Head(h),
-                                                   weights.head_stride, weights.key_stride, factor + h,
-                                                   out + int64_t{h} * v_dim + 16 * vecs, v_dim, v_dim % 16);
+    AccumulateBlock<T, block_heads.value, 1, true>(
+        values + 16 * vecs, value_stride, keys, weights.Head(h), weights.head_stride, weights.key_stride,
+        factor + h, out + int64_t{h} * v_dim + 16 * vecs, v_dim, v_dim % 16, ahead(vecs, h));
   });
+}
+
+// Joins the state of the next keys to that of the keys before them: heads [first, first + 16) of those there
+// are.
+void JoinHeads(const AttendState& next, const SpanUse* use, const AttendState& state, int first) {
+  const F32x16 before = Load(state.highest + first), after = Load(next.highest + first);
+  const F32x16 highest = Max(before, after);
+  const F32x16 base = SoftmaxBase(highest);
+  const F32x16 keep = ExpOf(before - base), add = ExpOf(after - base);
+  float joined_highest[kGroup], joined_sum[kGroup], keeps[kGroup], adds[kGroup];
+  Store(joined_highest, highest);
+  Store(joined_sum, Fma(Load(state.sum + first), keep, Load(next.sum + first) * add));
+  Store(keeps, keep);
+  Store(adds, add);
+  for (int h = 0; h < kGroup && first + h < state.heads; ++h) {
+    const int head = first + h;
+    if (use[head] == SpanUse::kNone) continue;
+    const bool alone = use[head] == SpanUse::kFirst;
+    state.highest[head] = alone ? next.highest[head] : joined_highest[h];
+    state.sum[head] = alone ? next.sum[head] : joined_sum[h];
+    const float* from = next.out + int64_t{head} * state.v_dim;
+    float* out = state.out + int64_t{head} * state.v_dim;
+    if (alone) {
+      Map(from, state.v_dim, out, [](F32x16 v) { return v; });
+    } else {
+      Map(from, out, state.v_dim, out,
+          [&](F32x16 v, F32x16 o) { return Fma(v, F32x16::All(adds[h]), o * F32x16::All(keeps[h])); });
+    }
+  }
+}
+
+void AttendJoin(const AttendState& next, const SpanUse* use, const AttendState& state) {
+  for (int first = 0; first < state.heads; first += kGroup) JoinHeads(next, use, state, first);
 }
 
 // Divides by the sums, after letting the sinks into them. Sixteen heads; lanes past `heads` are ignored.
 void FinishHeads(const float* highest, const float* sum, const float* sinks, int heads, int v_dim,
-                 float* out) {
+                 const float* state, float* out) {
   F32x16 total = Load(sum);
   const F32x16 top = Load(highest);
   F32x16 all = top;
@@ -144,20 +198,29 @@ void FinishHeads(const float* highest, const float* sum, const float* sinks, int
   const F32x16 zero = F32x16::All(0.0f);
   float inverse[16];
   Store(inverse, Select(Less(zero, Abs(total)), factor / total, Select(IsNan(total), total, zero)));
-  for (int h = 0; h < heads; ++h) {
-    float* row = out + int64_t{h} * v_dim;
-    Map(row, v_dim, row, [&](F32x16 v) { return v * F32x16::All(inverse[h]); });
+  for (int h = 0; h < heads; ++h)
+    Map(state + int64_t{h} * v_dim, v_dim, out + int64_t{h} * v_dim,
+        [&](F32x16 v) { return v * F32x16::All(inverse[h]); });
+}
+
+void AttendFinish(const AttendState& state, const float* sinks, float* out) {
+  for (int first = 0; first < state.heads; first += kGroup) {
+    const int heads = state.heads - first < kGroup ? state.heads - first : kGroup;
+    const int64_t at = int64_t{first} * state.v_dim;
+    FinishHeads(state.highest + first, state.sum + first, sinks == nullptr ? nullptr : sinks + first, heads,
+                state.v_dim, state.out + at, out + at);
   }
 }
 
 // Logits of kHeads heads for vectors of 16 keys each. page: [k_dim][32]; logits: [kHeads][32].
 template <class T, int kHeads, int kVecs>
-void ScoreBlock(const T* page, const float* q, int k_dim, float* logits) {
+void ScoreBlock(const T* page, const float* q, int k_dim, float* logits, Ahead ahead) {
   F32x16 sum[kHeads][kVecs];
   for (int h = 0; h < kHeads; ++h) {
     for (int v = 0; v < kVecs; ++v) sum[h][v] = F32x16::All(0.0f);
   }
   for (int d = 0; d < k_dim; ++d) {
+    ahead.Read();
     F32x16 key[kVecs];
     for (int v = 0; v < kVecs; ++v) key[v] = Load(page + int64_t{d} * kPageTokens + 16 * v);
     for (int h = 0; h < kHeads; ++h) {
@@ -241,30 +304,35 @@ KeyRange RangeOfHead(const AttendArgs& args, int head, int64_t page) {
 // One page for heads that see the same keys of it.
 template <class T>
 void AttendPage(const AttendArgs& args, int first, HeadRange heads, int64_t page, KeyRange keys,
-                HeadGroup& group) {
+                HeadGroup& group, float* out) {
   const float* q = args.q + int64_t{first} * args.k_dim;
   const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
+  const auto* v_page = reinterpret_cast<const T*>(args.v_pages[page]);
+  const auto* next = page + 1 < args.last_page ? reinterpret_cast<const T*>(args.k_pages[page + 1]) : nullptr;
   ForBlocks<kScoreHeads>(
       heads.hi,
       [&](auto block, int h) {
         for (int v = 0; v < 2; v += kScoreVecs) {
-          ScoreBlock<T, block.value, kScoreVecs>(k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
-                                                 group.weights + h * kPageTokens + 16 * v);
+          const bool first = v == 0 && h == heads.lo;
+          ScoreBlock<T, block.value, kScoreVecs>(
+              k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
+              group.weights + h * kPageTokens + 16 * v,
+              Ahead{reinterpret_cast<const char*>(v_page), first ? kLine : 0});
         }
       },
       heads.lo);
   WeighPage(args, first, heads, page, keys, group);
-  Accumulate(reinterpret_cast<const T*>(args.v_pages[page]), args.v_dim, keys,
-             Weights{group.weights + heads.lo * kPageTokens, kPageTokens, 1}, group.factor + heads.lo,
-             heads.hi - heads.lo, args.v_dim, args.out + int64_t{first + heads.lo} * args.v_dim);
+  Accumulate(v_page, args.v_dim, keys, Weights{group.weights + heads.lo * kPageTokens, kPageTokens, 1},
+             group.factor + heads.lo, heads.hi - heads.lo, args.v_dim, out + int64_t{heads.lo} * args.v_dim,
+             next);
 }
 
 template <KvType kType>
-void AttendGroup(const AttendArgs& args, int first, int heads) {
+void AttendGroup(const AttendArgs& args, int first, int heads, const AttendState& state) {
   using T = typename KvElement<kType>::Type;
   HeadGroup group = {};
   Store(group.highest, F32x16::All(-kInfinity));
-  float* out = args.out + int64_t{first} * args.v_dim;
+  float* out = state.out + int64_t{first} * args.v_dim;
   Map(out, int64_t{heads} * args.v_dim, out, [](F32x16) { return F32x16::All(0.0f); });
   for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
     // Heads that see the same keys go together.
@@ -274,18 +342,18 @@ void AttendGroup(const AttendArgs& args, int first, int heads) {
         const KeyRange next = RangeOfHead(args, first + run.hi, page);
         if (next.lo != keys.lo || next.hi != keys.hi) break;
       }
-      if (keys.lo < keys.hi) AttendPage<T>(args, first, run, page, keys, group);
+      if (keys.lo < keys.hi) AttendPage<T>(args, first, run, page, keys, group, out);
     }
   }
-  const float* sinks = args.sinks == nullptr ? nullptr : args.sinks + first;
-  FinishHeads(group.highest, group.sum, sinks, heads, args.v_dim, out);
+  Store(state.highest + first, Load(group.highest));
+  Store(state.sum + first, Load(group.sum));
 }
 
 template <KvType kType>
-void Attend(const AttendArgs& args) {
+void Attend(const AttendArgs& args, const AttendState& state) {
   for (int first = 0; first < args.heads; first += kGroup) {
     const int heads = args.heads - first < kGroup ? args.heads - first : kGroup;
-    AttendGroup<kType>(args, first, heads);
+    AttendGroup<kType>(args, first, heads, state);
   }
 }
 

@@ -15,15 +15,11 @@ struct LatentScratch {
   LatentScratch(const AttendLatentArgs& args, int lanes)
       : q(args.scratch),
         weights(q + int64_t{lanes} * args.k_dim),
-        highest(weights + int64_t{lanes} * kPageTokens),
-        sum(highest + lanes),
-        factor(sum + lanes),
+        factor(weights + int64_t{lanes} * kPageTokens),
         rows(factor + lanes) {}
 
   float* q;        // [lanes / 16][k_dim][16]
   float* weights;  // [lanes / 16][32][16]: logits, then weights
-  float* highest;  // [lanes]
-  float* sum;      // [lanes]
   float* factor;   // [lanes]
   float* rows;     // [32][k_dim]: a page of halves, widened
 };
@@ -87,16 +83,16 @@ void WeighLatentPage(KeyRange keys, float* weights, float* highest, float* sum, 
 }
 
 template <KvType kType>
-void AttendLatent(const AttendLatentArgs& args) {
+void AttendLatent(const AttendLatentArgs& args, const AttendState& state) {
   using T = typename KvElement<kType>::Type;
   const int lanes = (args.heads + 15) / 16 * 16;
   const LatentScratch scratch(args, lanes);
   TransposeQueries(args, lanes, scratch.q);
   for (int h = 0; h < lanes; h += 16) {
-    Store(scratch.highest + h, F32x16::All(-kInfinity));
-    Store(scratch.sum + h, F32x16::All(0.0f));
+    Store(state.highest + h, F32x16::All(-kInfinity));
+    Store(state.sum + h, F32x16::All(0.0f));
   }
-  Map(args.out, int64_t{args.heads} * args.v_dim, args.out, [](F32x16) { return F32x16::All(0.0f); });
+  Map(state.out, int64_t{args.heads} * args.v_dim, state.out, [](F32x16) { return F32x16::All(0.0f); });
   for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
     const KeyRange keys = RangeInPage(page, args.begin, args.end);
     const float* rows =
@@ -112,16 +108,11 @@ void AttendLatent(const AttendLatentArgs& args) {
           keys.lo);
     });
     for (int h = 0; h < lanes; h += 16) {
-      WeighLatentPage(keys, scratch.weights + h / 16 * kTile, scratch.highest + h, scratch.sum + h,
+      WeighLatentPage(keys, scratch.weights + h / 16 * kTile, state.highest + h, state.sum + h,
                       scratch.factor + h);
     }
     Accumulate(rows, args.k_dim, keys, Weights{scratch.weights, 1, 16}, scratch.factor, args.heads,
-               args.v_dim, args.out);
-  }
-  for (int h = 0; h < args.heads; h += 16) {
-    const int heads = args.heads - h < 16 ? args.heads - h : 16;
-    FinishHeads(scratch.highest + h, scratch.sum + h, nullptr, heads, args.v_dim,
-                args.out + int64_t{h} * args.v_dim);
+               args.v_dim, state.out, static_cast<const float*>(nullptr));
   }
 }
 

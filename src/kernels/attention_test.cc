@@ -7,8 +7,8 @@
 #include <random>
 
 #include "base/float16.h"
+#include "kernels/attention.h"
 #include "kernels/guarded_buffer.h"
-#include "kernels/table.h"
 
 namespace sluice::kernels {
 namespace {
@@ -88,8 +88,29 @@ struct Problem {
   std::vector<Row> k_pages, v_pages, rows;  // rows: the latent form, [32][k_dim]
 };
 
+// As several workers do it: all spans, the last first, each with a state of its own; then joined.
+template <typename Args>
+void AttendApart(const Table& table, KvType type, const Args& args, const float* sinks, float* out) {
+  const int64_t first = args.begin / kSpanTokens, last = (args.end - 1) / kSpanTokens;
+  std::vector<std::unique_ptr<GuardedBuffer<float>>> floats(static_cast<size_t>(last + 1));
+  std::vector<AttendState> states(floats.size());
+  for (int64_t span = last; span >= first; --span) {
+    auto& own = floats[static_cast<size_t>(span)];
+    own = std::make_unique<GuardedBuffer<float>>(
+        static_cast<size_t>(AttendStateFloats(args.heads, args.v_dim)));
+    states[static_cast<size_t>(span)] = AttendStateAt(own->data(), args.heads, args.v_dim);
+    AttendSpan(table, type, args, span, states[static_cast<size_t>(span)]);
+  }
+  const AttendState& state = states[static_cast<size_t>(first)];
+  for (int64_t span = first + 1; span <= last; ++span)
+    JoinSpan(table, args, span, states[static_cast<size_t>(span)], state);
+  table.attend_finish(state, sinks, out);
+}
+
+enum class How { kWhole, kApart };
+
 // Heads [first, first + heads) of the problem; every operand guarded.
-Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1) {
+Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1, How how = How::kWhole) {
   const Shape& s = p.shape;
   if (heads < 0) heads = s.heads;
   const Pages k(type, p.k_pages), v(type, p.v_pages);
@@ -112,16 +133,21 @@ Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = 
     args.ends = p.ends.data() + first;
   }
   args.logit_cap = s.cap;
-  args.sinks = s.sinks ? sinks.data() : nullptr;
   args.bias = s.bias ? bias.data() : nullptr;
   args.bias_stride = s.end;
-  args.out = out.data();
-  (type == KvType::kF32 ? TableFor(isa).attend_f32 : TableFor(isa).attend_f16)(args);
+  const float* all_sinks = s.sinks ? sinks.data() : nullptr;
+  GuardedBuffer<float> scratch(static_cast<size_t>(AttendAllScratch(heads, s.v_dim)));
+  if (how == How::kWhole) {
+    AttendAll(TableFor(isa), type, args, all_sinks, scratch.data(), out.data());
+  } else {
+    AttendApart(TableFor(isa), type, args, all_sinks, out.data());
+  }
   EXPECT_TRUE(out.UntouchedBefore());
+  EXPECT_TRUE(scratch.UntouchedBefore());
   return out.values();
 }
 
-Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1) {
+Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1, How how = How::kWhole) {
   const Shape& s = p.shape;
   if (heads < 0) heads = s.heads;
   const Pages pages(type, p.rows);
@@ -139,9 +165,13 @@ Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads =
   args.pages = pages.data();
   args.begin = s.begin;
   args.end = s.end;
-  args.out = out.data();
   args.scratch = scratch.data();
-  (type == KvType::kF32 ? TableFor(isa).attend_latent_f32 : TableFor(isa).attend_latent_f16)(args);
+  GuardedBuffer<float> states(static_cast<size_t>(AttendAllScratch(heads, s.v_dim)));
+  if (how == How::kWhole) {
+    AttendAll(TableFor(isa), type, args, states.data(), out.data());
+  } else {
+    AttendApart(TableFor(isa), type, args, nullptr, out.data());
+  }
   EXPECT_TRUE(out.UntouchedBefore());
   EXPECT_TRUE(scratch.UntouchedBefore());
   return out.values();
@@ -215,6 +245,8 @@ const Shape kShapes[] = {
     {11, 33, 17, 1, 65, true, true, 3.0f},      // nothing is a multiple of anything
     {16, 192, 128, 0, 70, true, false, 30.0f},  //
     {48, 96, 112, 3, 127, true, true},          // MQA: more heads than a group
+    {3, 24, 20, 100, 700, true, true},          // spans, the outer ones not whole
+    {17, 16, 16, 250, 513},                     // a few keys of three spans
 };
 
 TEST(AttentionTest, TiersAgreeToTheBitAndMatchDoubles) {
@@ -335,6 +367,33 @@ TEST(AttentionTest, HeadsMayHaveRangesOfTheirOwn) {
       const Row got(together.begin() + h * 24, together.begin() + (h + 1) * 24);
       EXPECT_EQ(FirstDifference(want, got), -1) << Name(isa) << " head " << h;
     }
+  }
+}
+
+TEST(AttentionTest, SpansMayBeComputedInAnyOrder) {
+  for (Shape shape :
+       {Shape{5, 24, 20, 100, 1000, true, true}, {16, 32, 32, 0, 512}, {20, 16, 16, 200, 600}}) {
+    Problem p(shape, 26);
+    for (const bool own_ranges : {false, true}) {
+      if (own_ranges) {
+        for (int h = 0; h < shape.heads; ++h) {
+          p.begins.push_back(shape.begin + (h % 3 == 1 ? 190 : 0));
+          p.ends.push_back(shape.end - (h % 4 == 2 ? 150 : 0));
+        }
+        p.begins[0] = shape.end - 1;
+      }
+      for (Isa isa : SupportedTiers()) {
+        const Row whole = RunPlain(isa, KvType::kF16, p);
+        EXPECT_EQ(FirstDifference(whole, RunPlain(isa, KvType::kF16, p, 0, -1, How::kApart)), -1)
+            << Name(isa);
+        EXPECT_EQ(FirstDifference(RunPlain(Isa::kScalar, KvType::kF16, p), whole), -1) << Name(isa);
+      }
+    }
+    for (Isa isa : SupportedTiers())
+      EXPECT_EQ(FirstDifference(RunLatent(isa, KvType::kF16, p),
+                                RunLatent(isa, KvType::kF16, p, 0, -1, How::kApart)),
+                -1)
+          << Name(isa);
   }
 }
 

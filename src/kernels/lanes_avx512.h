@@ -85,14 +85,12 @@ struct Lanes {
     return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
   }
   static SLUICE_INLINE F LoadBF16(const void* p) { return AsFloat(_mm512_slli_epi32(LoadU16(p), 16)); }
-  static SLUICE_INLINE F LoadF8(const void* p) {  // E4M3
-    const __m256i v = _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p)));
-    const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi16(0x7f)), 7);
-    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi16(0x80)), 8);
-    const __m256i nan = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7f << 7));
-    const __m256i half =
-        _mm256_or_si256(_mm256_or_si256(magnitude, sign), _mm256_and_si256(nan, _mm256_set1_epi16(0x7e00)));
-    return _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(256.0f));
+  static SLUICE_INLINE F LoadF8(const void* p) {  // E4M3, as halves: divided by 256
+    const __m256i v = _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+    const __m256i half = _mm256_and_si256(_mm256_slli_epi16(v, 7), _mm256_set1_epi16(-0x4080));
+    const __mmask16 nan =
+        _mm256_cmpeq_epi16_mask(_mm256_or_si256(v, _mm256_set1_epi16(-0x80)), _mm256_set1_epi16(-1));
+    return _mm512_cvtph_ps(_mm256_or_si256(half, _mm256_maskz_mov_epi16(nan, _mm256_set1_epi16(0x7e00))));
   }
   static SLUICE_INLINE void Store(float* p, F v) { _mm512_storeu_ps(p, v); }
   static SLUICE_INLINE F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }

@@ -19,7 +19,7 @@ struct BF16Weights {
   static constexpr int kBytes = 2;
   static SLUICE_INLINE F Load(const std::byte* p) { return Lanes::LoadBF16(p); }
 };
-struct F8Weights {
+struct F8Weights {  // in units of kF8Unit
   static constexpr int kBytes = 1;
   static SLUICE_INLINE F Load(const std::byte* p) { return Lanes::LoadF8(p); }
 };
@@ -62,23 +62,51 @@ static_assert(kChunk == kF8Block);
 
 SLUICE_INLINE int64_t ChunkEnd(int64_t begin, int64_t k) { return begin + kChunk < k ? begin + kChunk : k; }
 
+// The same with many tokens, one partial sum of each at a time: a weight is widened once for all of them.
+template <typename Weights, int kTokens>
+SLUICE_INLINE void AddChunkToMany(const std::byte* w, const std::byte* const* x, int64_t begin, int64_t end,
+                                  PartialSums<kTokens>* sums) {
+  constexpr int kStride = Weights::kBytes * kPanelRows;
+#pragma GCC unroll 1
+  for (int j = 0; j < 4; ++j) {
+    F part[kTokens];
+    for (int t = 0; t < kTokens; ++t) part[t] = sums->part[t][j];
+#pragma GCC unroll 1
+    for (int64_t k = begin + j; k < end; k += 4) {
+      for (int i = 0; j == 0 && i < 4 * kStride; i += 64) Prefetch(w + k * kStride + i);
+      const F weight = Weights::Load(w + k * kStride);
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t)
+        part[t] = Lanes::Fma(weight, Lanes::All(LoadFloat(x[t] + 4 * k)), part[t]);
+    }
+    for (int t = 0; t < kTokens; ++t) sums->part[t][j] = part[t];
+  }
+}
+
+template <typename Weights, int kTokens>
+SLUICE_INLINE void AddChunkTo(const std::byte* w, const std::byte* const* x, int64_t begin, int64_t end,
+                              PartialSums<kTokens>* sums) {
+  if constexpr (kTokens > Lanes::kFloatTokens) return AddChunkToMany<Weights>(w, x, begin, end, sums);
+  return AddChunk<Weights>(w, x, begin, end, sums);
+}
+
 template <typename Weights>
 struct ProductFloat {
-  static constexpr int kMaxTokens = Lanes::kFloatTokens;
+  static constexpr int kMaxTokens = 2 * Lanes::kFloatTokens;
   template <int kTokens>
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     PartialSums<kTokens> sums[kParts] = {};
     for (int64_t begin = 0; begin < k; begin += kChunk)
       for (int p = 0; p < kParts; ++p)
-        AddChunk<Weights, kTokens>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, ChunkEnd(begin, k),
-                                   &sums[p]);
+        AddChunkTo<Weights>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, ChunkEnd(begin, k),
+                            &sums[p]);
     for (int p = 0; p < kParts; ++p)
       for (int t = 0; t < kTokens; ++t) Lanes::Store(y[t] + p * Lanes::kRows, sums[p].Total(t));
   }
 };
 
 struct ProductF8 {
-  static constexpr int kMaxTokens = Lanes::kFloatTokens;
+  static constexpr int kMaxTokens = 2 * Lanes::kFloatTokens;
   template <int kTokens>
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     const std::byte* scales = panel + F8ScalesAt(k);
@@ -86,8 +114,8 @@ struct ProductF8 {
     for (int64_t begin = 0; begin < k; begin += kChunk, scales += 4 * kPanelRows)
       for (int p = 0; p < kParts; ++p) {
         PartialSums<kTokens> sums = {};
-        AddChunk<F8Weights, kTokens>(panel + p * Lanes::kRows, x, begin, ChunkEnd(begin, k), &sums);
-        const F scale = Lanes::LoadF32(scales + 4 * p * Lanes::kRows);
+        AddChunkTo<F8Weights>(panel + p * Lanes::kRows, x, begin, ChunkEnd(begin, k), &sums);
+        const F scale = Lanes::Mul(Lanes::LoadF32(scales + 4 * p * Lanes::kRows), Lanes::All(kF8Unit));
         for (int t = 0; t < kTokens; ++t) acc[p][t] = Lanes::Fma(scale, sums.Total(t), acc[p][t]);
       }
     StoreRows<kTokens>(acc, y);

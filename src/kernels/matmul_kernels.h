@@ -74,24 +74,25 @@ SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x,
     for (int t = 0; t < kTokens; ++t) sum[t] = part[t];
 }
 
-// Sums over the groups of 16 of byte * (sum of activations), for sub-scales or minima.
-template <typename Format, int kTokens, bool kSigned>
-SLUICE_INLINE void AddSums(const I* bytes, const std::byte* const* sums, int64_t at, I* out) {
-  Unroll<8>([&](auto pair) __attribute__((always_inline)) {
-    constexpr int kIndex = decltype(pair)::value, kFirst = kIndex * 32 / Format::kGroup;
-    constexpr int kSecond = (kIndex * 32 + 16) / Format::kGroup;
-    const I both = Lanes::Pair<kFirst % 4, kSecond % 4, kSigned>(bytes[kFirst / 4]);
-#pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t)
-      out[t] = Lanes::AddPairs(out[t], both, LoadInt(sums[t] + at + 4 * kIndex));
-  });
-}
-
 // Where the parts of an activation row are.
 struct Offsets {
-  int64_t scale, sum;
-  explicit Offsets(ActLayout at) : scale(at.scales_at()), sum(at.sums_at()) {}
+  int64_t scale, sum, sum32;
+  explicit Offsets(ActLayout at) : scale(at.scales_at()), sum(at.sums_at()), sum32(at.sums32_at()) {}
 };
+
+// Sums over the groups of block b of byte * (sum of activations), for sub-scales or minima.
+template <typename Format, int kTokens, bool kSigned>
+SLUICE_INLINE void AddSums(const I* bytes, const std::byte* const* x, const Offsets& at, int64_t b, I* out) {
+  constexpr int kPairs = 128 / Format::kGroup;
+  const int64_t sums = (Format::kGroup == 32 ? at.sum32 : at.sum) + b * 4 * kPairs;
+  Unroll<kPairs>([&](auto pair) __attribute__((always_inline)) {
+    constexpr int kFirst = 2 * decltype(pair)::value;
+    const I both = Lanes::Pair<kFirst % 4, kFirst % 4 + 1, kSigned>(bytes[kFirst / 4]);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t)
+      out[t] = Lanes::AddPairs(out[t], both, LoadInt(x[t] + sums + 2 * kFirst));
+  });
+}
 
 // Block b of 256 for rows first, ..., which is where `codes` points: acc[token] += x_scale * (d * dot - dmin
 // * min_dot).
@@ -121,7 +122,7 @@ SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, i
   }
   if constexpr (Format::kOffset != 0) {
     I excess[kTokens] = {};
-    AddSums<Format, kTokens, Format::kSignedScales>(s.scale, x, at.sum + b * 32, excess);
+    AddSums<Format, kTokens, Format::kSignedScales>(s.scale, x, at, b, excess);
     for (int t = 0; t < kTokens; ++t)
       dot[t] = Lanes::Sub(dot[t], Lanes::Left(excess[t], __builtin_ctz(Format::kOffset)));
   }
@@ -130,7 +131,7 @@ SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, i
   for (int t = 0; t < kTokens; ++t) term[t] = Lanes::Mul(d, Lanes::ToFloat(dot[t]));
   if constexpr (Format::kMinima) {
     I min_dot[kTokens] = {};
-    AddSums<Format, kTokens, false>(s.min, x, at.sum + b * 32, min_dot);
+    AddSums<Format, kTokens, false>(s.min, x, at, b, min_dot);
     const F dmin = Format::Dmin(fields, first);
     for (int t = 0; t < kTokens; ++t) term[t] = Lanes::NegFma(dmin, Lanes::ToFloat(min_dot[t]), term[t]);
   }

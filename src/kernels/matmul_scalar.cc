@@ -106,7 +106,8 @@ void MatmulFloats(const std::byte* panel, int64_t k, const std::byte* const* x, 
   }
 }
 
-// FP8 with a float scale per 128: acc += scale * (partial sums of the block).
+// FP8 with a float scale per 128: acc += (scale * kF8Unit) * (partial sums of the block, of weights in that
+// unit).
 void MatmulF8(const std::byte* panel, int64_t k, const std::byte* const* x, int64_t n, float* const* y) {
   const auto* w = reinterpret_cast<const uint8_t*>(panel);
   const auto* scales = reinterpret_cast<const float*>(panel + F8ScalesAt(k));
@@ -117,8 +118,8 @@ void MatmulF8(const std::byte* panel, int64_t k, const std::byte* const* x, int6
       for (int64_t b = 0; b * kF8Block < k; ++b) {
         PartialSums sums;
         for (int64_t i = b * kF8Block; i < std::min(k, (b + 1) * kF8Block); ++i)
-          sums.Add(i, F8E4M3ToFloat(w[i * kPanelRows + row]), xt[i]);
-        acc = std::fma(scales[b * kPanelRows + row], sums.Total(), acc);
+          sums.Add(i, F8E4M3ToFloat(w[i * kPanelRows + row]) / kF8Unit, xt[i]);
+        acc = std::fma(scales[b * kPanelRows + row] * kF8Unit, sums.Total(), acc);
       }
       y[t][row] = acc;
     }

@@ -59,6 +59,8 @@ void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes);
 
 // FP8 panels: [k][16] codes, then [ceil(k / 128)][16] float scales. The other float types: [k][16].
 inline constexpr int kF8Block = 128;
+// What an FP8 number is of the half with its bits in the same order: products take the halves.
+inline constexpr float kF8Unit = 256;
 inline int64_t F8ScalesAt(int64_t k) { return ActLayout::Align(k * kPanelRows); }
 
 }  // namespace sluice::kernels

@@ -25,36 +25,11 @@ inline constexpr int kPageTokens = 32;
 enum class KvType : uint8_t { kF32, kF16 };
 constexpr int64_t Bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
 
-// Attention of query heads that share one KV head, over keys [begin, end). Heads may be those of several
-// tokens: then each has a range of its own. A head's result does not depend on the others.
-struct AttendArgs {
-  const float* q = nullptr;  // [heads][k_dim], already scaled
-  int heads = 0;
-  int k_dim = 0, v_dim = 0;
-  const std::byte* const* k_pages =
-      nullptr;  // page p holds positions [32 p, 32 p + 32), transposed: [k_dim][32]
-  const std::byte* const* v_pages = nullptr;         // [32][v_dim]
-  int64_t begin = 0, end = 0;                        // 0 <= begin < end
-  const int64_t *begins = nullptr, *ends = nullptr;  // [heads] within [begin, end); null: all see the same
-  float logit_cap = 0;                               // s = cap * tanh(s / cap); 0 = off
-  const float* sinks = nullptr;  // [heads]: a logit that takes part in the softmax and has no value
-  const float* bias = nullptr;   // [heads][bias_stride], added to the logit of key j: bias[h][j]; null = none
-  int64_t bias_stride = 0;
-  float* out = nullptr;  // [heads][v_dim]
-};
-
-// Attention over a compressed cache that all heads share (MLA): page rows are [32][k_dim] and the value of a
-// key is the first v_dim elements of its row. q and out as above, with any number of heads.
-struct AttendLatentArgs {
-  const float* q = nullptr;
-  int heads = 0;
-  int k_dim = 0, v_dim = 0;
-  const std::byte* const* pages = nullptr;
-  int64_t begin = 0, end = 0;
-  float* out = nullptr;
-  float* scratch = nullptr;  // AttendLatentScratch(heads, k_dim, v_dim) floats, 64-byte aligned
-};
-int64_t AttendLatentScratch(int heads, int k_dim, int v_dim);
+// Their arguments are in attention.h.
+struct AttendArgs;
+struct AttendLatentArgs;
+struct AttendState;
+enum class SpanUse : uint8_t;
 
 // The gated delta rule of one head, token by token (delta_kernels.h): the state passes all tokens in order.
 struct DeltaArgs {
@@ -107,10 +82,16 @@ struct ScoreKeysArgs {
    * apart. */                                                                                               \
   X(conv_silu, void,                                                                                         \
     (const float* const* x, const float* weight, int64_t weight_stride, int taps, int64_t n, float* y))      \
-  X(attend_f32, void, (const AttendArgs& args))                                                              \
-  X(attend_f16, void, (const AttendArgs& args))                                                              \
-  X(attend_latent_f32, void, (const AttendLatentArgs& args))                                                 \
-  X(attend_latent_f16, void, (const AttendLatentArgs& args))                                                 \
+  /* What a range of keys leaves: state, overwritten. */                                                     \
+  X(attend_f32, void, (const AttendArgs& args, const AttendState& state))                                    \
+  X(attend_f16, void, (const AttendArgs& args, const AttendState& state))                                    \
+  X(attend_latent_f32, void, (const AttendLatentArgs& args, const AttendState& state))                       \
+  X(attend_latent_f16, void, (const AttendLatentArgs& args, const AttendState& state))                       \
+  /* Joins the next keys' state to that of the keys before them; use: [heads]. */                            \
+  X(attend_join, void, (const AttendState& next, const SpanUse* use, const AttendState& state))              \
+  /* What the keys give together; sinks: [heads], a logit that takes part in the softmax and has no value,   \
+   * or null; out: [heads][v_dim], may be the state's. */                                                    \
+  X(attend_finish, void, (const AttendState& state, const float* sinks, float* out))                         \
   X(score_keys_f32, void, (const ScoreKeysArgs& args))                                                       \
   X(score_keys_f16, void, (const ScoreKeysArgs& args))
 

@@ -94,14 +94,9 @@ ordered_json BenchJson(const BenchResult& result, const Origin& origin) {
   ordered_json rounds = ordered_json::array(), figures = ordered_json::array();
   for (const Bounds& round : result.rounds) rounds.push_back(BoundsJson(round));
   for (const Figure& figure : result.figures) figures.push_back(FigureJson(figure, result, bounds));
-  return {{"version", origin.version},
-          {"cpu", origin.cpu},
-          {"model", origin.model},
-          {"threads", result.threads},
-          {"isa", kernels::Name(result.isa)},
-          {"bounds", BoundsJson(bounds)},
-          {"bounds_by_round", rounds},
-          {"figures", figures}};
+  return {{"version", origin.version},    {"commit", origin.commit},   {"cpu", origin.cpu},
+          {"model", origin.model},        {"threads", result.threads}, {"isa", kernels::Name(result.isa)},
+          {"bounds", BoundsJson(bounds)}, {"bounds_by_round", rounds}, {"figures", figures}};
 }
 
 std::string ProfileText(const BenchResult& result) {

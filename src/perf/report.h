@@ -10,7 +10,7 @@ namespace sluice::perf {
 
 // Where and on what it was measured.
 struct Origin {
-  std::string version, cpu, model;
+  std::string version, commit, cpu, model;
 };
 
 std::string BenchText(const BenchResult& result, const Origin& origin);

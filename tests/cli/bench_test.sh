@@ -29,7 +29,7 @@ cp out a.json
 check '
 import json
 result = json.load(open("a.json"))
-assert result["cpu"] and result["version"] and result["threads"] == 2
+assert result["cpu"] and result["version"] and result["commit"] and result["threads"] == 2
 assert len(result["bounds_by_round"]) == 3
 for bounds in result["bounds_by_round"]:
     assert all(rate > 0 for rate in bounds.values())

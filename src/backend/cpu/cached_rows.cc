@@ -1,5 +1,7 @@
 #include "backend/cpu/cached_rows.h"
 
+#include <algorithm>
+
 namespace sluice::backend::cpu {
 
 using kernels::kPageTokens;
@@ -20,6 +22,14 @@ void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::b
   c.kernels->f32_to_f16(x, n, half);
   uint16_t* out = reinterpret_cast<uint16_t*>(page) + first;
   for (int64_t i = 0; i < n; ++i) out[i * step] = half[i];
+}
+
+void ReadAheadKv(const Context& c, int64_t n, std::byte* page, int64_t first, int64_t step) {
+  constexpr int64_t kLine = 64;
+  const int64_t element = kernels::Bytes(c.pool->type());
+  const int64_t bytes = std::max(step * element, kLine);  // between lines
+  for (int64_t at = first * element, end = (first + n * step) * element; at < end; at += bytes)
+    __builtin_prefetch(page + at, /*rw=*/1);
 }
 
 void Rotate(const Context& c, int rope, int64_t t, float* x) {

@@ -23,6 +23,9 @@ inline const kv::PageTable& PagesOf(const Context& c, int64_t t) {
 void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first,
              int64_t step);
 
+// Asks for the memory that StoreKv will write with these n, page, first and step.
+void ReadAheadKv(const Context& c, int64_t n, std::byte* page, int64_t first, int64_t step);
+
 // Rotates the first elements of x by token t's angles; `rope` is an index into Plan::ropes.
 void Rotate(const Context& c, int rope, int64_t t, float* x);
 

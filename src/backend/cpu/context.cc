@@ -20,7 +20,7 @@ Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
   } places[model::kBuffers];
   for (int b = 0; b < model::kBuffers; ++b) {
     const int64_t rows = static_cast<Buffer>(b) == Buffer::kHidden ? assignments : max_tokens;
-    buffers.float_[b].stride = RoundUp(plan.width[b], 16);
+    buffers.float_[b].stride = SpreadStride(plan.width[b]);
     places[b].floats = total;
     total += rows * buffers.float_[b].stride * 4;
     for (ActType type : kQuantized) {
@@ -88,7 +88,7 @@ void Join(const Context& c, Buffer out, float scale, const float* x, int64_t t, 
 
 void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t p, int64_t t0,
                    int64_t count) {
-  constexpr int64_t kMost = 64;
+  constexpr int64_t kMost = kTokenBlock;
   alignas(64) float second[kMost * kPanelRows];
   const std::byte* x[kMost];
   float* y[kMost];

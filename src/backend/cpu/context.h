@@ -24,6 +24,14 @@ struct ExpertGroup {
 };
 inline constexpr int32_t kShared = -1;
 
+// Floats between rows of `width`: an odd number of cache lines, so that the same column of many rows does not
+// fall into few sets of a cache.
+constexpr int64_t SpreadStride(int64_t width) {
+  if (width == 0) return 0;
+  constexpr int64_t kLine = 16;
+  return ((width + kLine - 1) / kLine | 1) * kLine;
+}
+
 // Float rows and their quantised forms for every buffer of a plan.
 class Buffers {
  public:
@@ -108,6 +116,7 @@ struct AdaptedRow {
   int64_t row;
   const float* in;
 };
+class SpanStates;  // attend_cut.h
 
 struct Context {
   const model::Plan* plan = nullptr;
@@ -117,6 +126,7 @@ struct Context {
   Routing* routing = nullptr;
   Choice* choice = nullptr;
   AdapterRows* adapters = nullptr;  // null: no sequence of the batch has an adapter
+  const SpanStates* spans = nullptr;
   int workers = 1;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits
@@ -156,7 +166,9 @@ inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
 
-// worker.y[0, count) += panel p times the second rows of worker.x[t0, t0 + count); at most 64 rows.
+inline constexpr int64_t kTokenBlock = 128;  // activations that stay in the cache while panels pass
+
+// worker.y[0, count) += panel p times the second rows of worker.x[t0, t0 + count); at most kTokenBlock rows.
 void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& m, int64_t p, int64_t t0,
                    int64_t count);
 
@@ -166,7 +178,6 @@ void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& 
 template <typename OutFn>
 void MatmulPanels(const Context& c, Worker& worker, std::span<const model::PackedMatrix* const> matrices,
                   int64_t first, int64_t last, int64_t n, OutFn out) {
-  constexpr int64_t kTokenBlock = 64;  // activations that stay in the cache while panels pass
   if (c.batch->observer != nullptr && first == 0)
     for (const model::PackedMatrix* m : matrices)
       c.batch->observer->Read(*m, std::span(worker.x).first(static_cast<size_t>(n)));

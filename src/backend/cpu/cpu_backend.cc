@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "backend/cpu/adapters.h"
+#include "backend/cpu/attend_cut.h"
 #include "backend/cpu/step_clock.h"
 #include "backend/cpu/steps.h"
 #include "model/rope.h"
@@ -14,7 +15,7 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const model::Model& model, ThreadTeam& team, const CpuOptions& options, model::Plan plan,
-             Buffers buffers, Choice choice, kv::Pool pool)
+             Buffers buffers, Choice choice, SpanStates spans, kv::Pool pool)
       : options_(options),
         model_(model),
         vocab_(model.desc.vocab),
@@ -22,6 +23,7 @@ class CpuBackend final : public Backend {
         plan_(std::move(plan)),
         buffers_(std::move(buffers)),
         choice_(std::move(choice)),
+        spans_(std::move(spans)),
         pool_(std::move(pool)),
         workers_(static_cast<size_t>(team.size())),
         progress_(std::max(plan_.steps.size(), plan_.encoder_steps.size())) {
@@ -40,6 +42,7 @@ class CpuBackend final : public Backend {
     context_.buffers = &buffers_;
     context_.routing = &routing_;
     context_.choice = &choice_;
+    context_.spans = &spans_;
     context_.workers = team.size();
     context_.rope = &rope_;
     context_.sequence_runs = &sequence_runs_;
@@ -241,6 +244,7 @@ class CpuBackend final : public Backend {
   const model::Plan plan_;
   Buffers buffers_;
   Choice choice_;
+  SpanStates spans_;
   kv::Pool pool_;
   Routing routing_;
   AdapterRows adapter_rows_;
@@ -266,6 +270,22 @@ kernels::KvType KvTypeFor(const model::Plan& plan) {
   return acts == model::Bit(kernels::ActType::kF32) ? kernels::KvType::kF32 : kernels::KvType::kF16;
 }
 
+// Floats that the states of one token's heads take, in the layer where that is most.
+int64_t StateFloats(const model::Plan& plan) {
+  int64_t most = 0;
+  for (const model::Step& step : plan.steps)
+    if (const auto* attend = std::get_if<model::AttendStep>(&step.op)) {
+      const model::Gqa& gqa = attend->gqa;
+      const int64_t rows = RoundUp(gqa.heads / gqa.kv_heads, 16);
+      most = std::max(most, gqa.kv_heads * kernels::AttendStateFloats(static_cast<int>(rows), gqa.head_dim));
+    } else if (const auto* latent = std::get_if<model::LatentAttendStep>(&step.op)) {
+      const model::Mla& mla = latent->mla;
+      most =
+          std::max(most, kernels::AttendStateFloats(static_cast<int>(RoundUp(mla.heads, 16)), mla.kv_rank));
+    }
+  return most;
+}
+
 }  // namespace
 }  // namespace cpu
 
@@ -289,8 +309,9 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
     SLUICE_TRY(choice, cpu::Choice::Create(options.max_tokens, plan.max_chosen_positions,
                                            std::min(options.max_tokens, team.size()), positions));
   }
+  SLUICE_TRY(cpu::SpanStates spans, cpu::SpanStates::Create(team.size(), positions, cpu::StateFloats(plan)));
   return std::make_unique<cpu::CpuBackend>(model, team, options, std::move(plan), std::move(buffers),
-                                           std::move(choice), std::move(pool));
+                                           std::move(choice), std::move(spans), std::move(pool));
 }
 
 }  // namespace sluice::backend

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "backend/cpu/adapters.h"
+#include "backend/cpu/attend_cut.h"
 #include "backend/cpu/cached_rows.h"
 #include "backend/cpu/steps.h"
 
@@ -59,29 +60,68 @@ void ApplyGates(const Context& c, Worker& worker, const model::Gqa& gqa, int64_t
 
 }  // namespace
 
-int64_t TileCount(const model::RotateStoreStep&, const Context& c) { return c.tokens(); }
-void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worker, int64_t t) {
+namespace {
+
+void RotateQueries(const Context& c, const model::RotateStoreStep& step, int64_t t) {
+  const model::Gqa& gqa = step.gqa;
+  float* q = c.buffers->Row(Buffer::kQuery, t);
+  if (gqa.out_gate) TakeQueries(c, gqa, t);
+  PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
+  c.kernels->scale(QueryScale(gqa, c.batch->tokens[t].position), gqa.heads * gqa.head_dim, q);
+}
+
+void RotateStoreKeys(const Context& c, Worker& worker, const model::RotateStoreStep& step, int64_t t) {
   const model::Gqa& gqa = step.gqa;
   const int64_t dim = gqa.head_dim;
-  float* q = c.buffers->Row(Buffer::kQuery, t);
   float* k = c.buffers->Row(Buffer::kKey, t);
   float* v = c.buffers->Row(Buffer::kValue, t);
-  if (step.queries) {
-    if (gqa.out_gate) TakeQueries(c, gqa, t);
-    PrepareHeads(c, step, t, q, gqa.heads, step.q_norm);
-    c.kernels->scale(QueryScale(gqa, c.batch->tokens[t].position), gqa.heads * dim, q);
-  }
-  if (!step.keys) return;
+  const Slot slot = SlotOf(c, c.batch->tokens[t]);
+  const auto read_ahead = [&](int h) {
+    if (h >= gqa.kv_heads) return;
+    ReadAheadKv(c, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, kPageTokens);
+    ReadAheadKv(c, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
+  };
+  read_ahead(0);
   if (gqa.value_is_key) std::copy_n(k, gqa.kv_heads * dim, v);
   PrepareHeads(c, step, t, k, gqa.kv_heads, step.k_norm);
   if (gqa.clip != 0) c.kernels->clamp(gqa.clip, gqa.kv_heads * dim, v);
   for (int h = 0; h < gqa.kv_heads && gqa.value_norm; ++h)
     c.kernels->rms_norm(v + h * dim, nullptr, gqa.qk_norm_eps, dim, v + h * dim);
-  const Slot slot = SlotOf(c, c.batch->tokens[t]);
   for (int h = 0; h < gqa.kv_heads; ++h) {
+    read_ahead(h + 1);
     StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset,
             kPageTokens);
     StoreKv(c, worker, v + h * dim, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+// Neighbours write to the same lines of a page of keys: one worker takes several of them where there are
+// many.
+int64_t TokensPerStore(const Context& c) {
+  constexpr int64_t kTogether = 16, kTilesPerWorker = 4;
+  return c.tokens() >= kTogether * kTilesPerWorker * c.workers ? kTogether : 1;
+}
+
+}  // namespace
+
+// Tiles: the tokens' keys, then their queries.
+int64_t TileCount(const model::RotateStoreStep& step, const Context& c) {
+  return Tiles(c.tokens(), TokensPerStore(c)) * (int{step.keys} + int{step.queries});
+}
+void RunTile(const model::RotateStoreStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const int64_t together = TokensPerStore(c), blocks = Tiles(c.tokens(), together);
+  const bool keys = step.keys && tile < blocks;
+  const int64_t first = tile % blocks * together;
+  for (int64_t t = first; t < std::min(first + together, c.tokens()); ++t) {
+    if (keys) {
+      RotateStoreKeys(c, worker, step, t);
+    } else {
+      RotateQueries(c, step, t);
+    }
   }
 }
 
@@ -159,57 +199,82 @@ void TakeBias(const Context& c, const model::AttendStep& step, TokenRun tokens, 
 
 }  // namespace
 
-int64_t TileCount(const model::AttendStep& step, const Context& c) {
-  return BlockCount(c, TokensPerTile(step.gqa)) * step.gqa.kv_heads;
+namespace {
+
+const kv::PageTable& SeenPages(const Context& c, const model::Gqa& gqa, int32_t t) {
+  const auto& tables = gqa.sees == model::Gqa::Sees::kSource ? c.batch->sources : c.batch->sequences;
+  return *tables[c.batch->tokens[t].sequence];
 }
-void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, int64_t tile) {
+
+auto CutOf(const model::AttendStep& step, const Context& c) {
   const model::Gqa& gqa = step.gqa;
   const int32_t per_tile = TokensPerTile(gqa);
-  // A head's tiles are neighbours, so that its keys stay in the cache from tile to tile.
-  const int64_t blocks = BlockCount(c, per_tile);
-  const TokenRun tokens = BlockOf(c, per_tile, tile % blocks);
-  const int head = static_cast<int>(tile / blocks);
-  const BatchToken& token = c.batch->tokens[tokens.first];
-  const auto& tables = gqa.sees == model::Gqa::Sees::kSource ? c.batch->sources : c.batch->sequences;
-  const kv::PageTable& table = *tables[token.sequence];
+  const auto seen = [&c, &gqa, per_tile](int64_t block) {
+    const TokenRun tokens = BlockOf(c, per_tile, block);
+    const int64_t position = c.batch->tokens[tokens.first].position;
+    return SeenKeys{FirstKey(gqa, position),
+                    EndKey(gqa, SeenPages(c, gqa, tokens.first), position + tokens.count - 1)};
+  };
+  const int rows = gqa.heads / gqa.kv_heads * per_tile;
+  return AttendCut(c, BlockCount(c, per_tile), gqa.kv_heads, kernels::AttendStateFloats(rows, gqa.head_dim),
+                   step.relative < 0, seen);
+}
+
+}  // namespace
+
+int64_t TileCount(const model::AttendStep& step, const Context& c) { return CutOf(step, c).tiles(); }
+void RunTile(const model::AttendStep& step, const Context& c, Worker& worker, int64_t index) {
+  const model::Gqa& gqa = step.gqa;
+  const auto tile = CutOf(step, c).Find(index);
+  const TokenRun tokens = BlockOf(c, TokensPerTile(gqa), tile.block);
+  const int head = static_cast<int>(tile.head);
+  const kv::PageTable& table = SeenPages(c, gqa, tokens.first);
   const int group = gqa.heads / gqa.kv_heads;
   const int64_t first_row = int64_t{head} * group * gqa.head_dim;
 
   kernels::AttendArgs args;
-  args.begin = FirstKey(gqa, token.position);
-  args.end = EndKey(gqa, table, token.position + tokens.count - 1);
-  const int64_t first = args.begin / kPageTokens, last = (args.end + kPageTokens - 1) / kPageTokens;
-  TakePages(&worker.key_pages, table, first, last,
+  args.begin = tile.seen.begin;
+  args.end = tile.seen.end;
+  const PageSpan pages = PagesOfTile(tile);
+  TakePages(&worker.key_pages, table, pages.first, pages.last,
             [&](int32_t b) { return c.pool->KeyPage(b, step.layer, head); });
-  TakePages(&worker.value_pages, table, first, last,
+  TakePages(&worker.value_pages, table, pages.first, pages.last,
             [&](int32_t b) { return c.pool->ValuePage(b, step.layer, head); });
   args.heads = group * tokens.count;
   args.k_dim = args.v_dim = gqa.head_dim;
   args.k_pages = worker.key_pages.data();
   args.v_pages = worker.value_pages.data();
+  args.last_page = pages.last;
   args.logit_cap = gqa.logit_cap;
   // Queries, where they are gathered, and then what each adds to its scores.
   const int64_t bias_floats = step.relative >= 0 ? args.heads * args.end : 0;
-  float* floats = worker.Floats(int64_t{args.heads} * gqa.head_dim + bias_floats);
-  if (bias_floats > 0) TakeBias(c, step, tokens, head, floats + int64_t{args.heads} * gqa.head_dim, &args);
+  const int64_t row_floats = int64_t{args.heads} * gqa.head_dim;
+  float* floats = worker.Floats(row_floats + bias_floats);
+  if (bias_floats > 0) TakeBias(c, step, tokens, head, floats + row_floats, &args);
   AttendRows rows;
+  const int64_t scratch = kernels::AttendAllScratch(args.heads, gqa.head_dim);
+  float* more = worker.MoreFloats(scratch + row_floats);
+  const float* sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
+  float* out = c.buffers->Row(Buffer::kAttended, tokens.first) + first_row;
   if (tokens.count == 1) {
     args.q = c.buffers->Row(Buffer::kQuery, tokens.first) + first_row;
-    args.sinks = step.sinks == nullptr ? nullptr : step.sinks + head * group;
-    args.out = c.buffers->Row(Buffer::kAttended, tokens.first) + first_row;
   } else {
     TakeAttendRows(c, step, table, tokens, head, &rows, floats);
     args.q = floats;
     args.begins = rows.begins;
     args.ends = rows.ends;
-    args.sinks = step.sinks == nullptr ? nullptr : rows.sinks;
-    args.out = worker.MoreFloats(int64_t{args.heads} * gqa.head_dim);
+    if (sinks != nullptr) sinks = rows.sinks;
+    out = more + scratch;
   }
-  (c.pool->type() == KvType::kF32 ? c.kernels->attend_f32 : c.kernels->attend_f16)(args);
+  if (tile.span < 0) {
+    kernels::AttendAll(*c.kernels, c.pool->type(), args, sinks, more, out);
+  } else if (!AttendCutSpan(c, tile, args, sinks, out)) {
+    return;
+  }
   for (int32_t i = 0; i < tokens.count; ++i) {
-    float* out = c.buffers->Row(Buffer::kAttended, tokens.first + i) + first_row;
-    if (tokens.count > 1) std::copy_n(args.out + i * group * gqa.head_dim, group * gqa.head_dim, out);
-    if (gqa.out_gate) ApplyGates(c, worker, gqa, tokens.first + i, head * group, group, out);
+    float* to = c.buffers->Row(Buffer::kAttended, tokens.first + i) + first_row;
+    if (tokens.count > 1) std::copy_n(out + i * group * gqa.head_dim, group * gqa.head_dim, to);
+    if (gqa.out_gate) ApplyGates(c, worker, gqa, tokens.first + i, head * group, group, to);
   }
 }
 
@@ -289,31 +354,52 @@ void TakeChosenRows(const Context& c, Worker& worker, int layer, int64_t t, int6
 
 }  // namespace
 
-int64_t TileCount(const model::LatentAttendStep& step, const Context& c) {
-  return c.tokens() * ((step.mla.heads + kLatentHeads - 1) / kLatentHeads);
+namespace {
+
+bool ChoosesKeys(const model::LatentAttendStep& step, int64_t position) {
+  return step.top_k != 0 && position + 1 > step.top_k;
 }
-void RunTile(const model::LatentAttendStep& step, const Context& c, Worker& worker, int64_t tile) {
+
+auto CutOf(const model::LatentAttendStep& step, const Context& c) {
   const model::Mla& mla = step.mla;
-  const int64_t t = tile % c.tokens();
-  const int first_head = static_cast<int>(tile / c.tokens()) * kLatentHeads;
-  const BatchToken& token = c.batch->tokens[t];
+  const auto seen = [&c, &step](int64_t t) {
+    const int64_t position = c.batch->tokens[t].position;
+    return SeenKeys{0, ChoosesKeys(step, position) ? step.top_k : position + 1};
+  };
+  return AttendCut(c, c.tokens(), (mla.heads + kLatentHeads - 1) / kLatentHeads,
+                   kernels::AttendStateFloats(kLatentHeads, mla.kv_rank), step.top_k == 0, seen);
+}
+
+}  // namespace
+
+int64_t TileCount(const model::LatentAttendStep& step, const Context& c) { return CutOf(step, c).tiles(); }
+void RunTile(const model::LatentAttendStep& step, const Context& c, Worker& worker, int64_t index) {
+  const model::Mla& mla = step.mla;
+  const auto tile = CutOf(step, c).Find(index);
+  const int64_t t = tile.block;
+  const int first_head = static_cast<int>(tile.head) * kLatentHeads;
   kernels::AttendLatentArgs args;
   args.k_dim = mla.kv_rank + mla.rope_dim;
-  args.end = token.position + 1;
-  if (step.top_k != 0 && args.end > step.top_k) {
-    args.end = step.top_k;
+  args.end = tile.seen.end;
+  const PageSpan pages = PagesOfTile(tile);
+  if (ChoosesKeys(step, c.batch->tokens[t].position)) {
     TakeChosenRows(c, worker, step.layer, t, args.k_dim, args.end);
   } else {
-    TakePages(&worker.key_pages, PagesOf(c, t), 0, (args.end + kPageTokens - 1) / kPageTokens,
+    TakePages(&worker.key_pages, PagesOf(c, t), pages.first, pages.last,
               [&](int32_t b) { return c.pool->KeyPage(b, step.layer, 0); });
   }
   args.v_dim = mla.kv_rank;
   args.heads = std::min(kLatentHeads, mla.heads - first_head);
   args.q = c.buffers->Row(Buffer::kLatentQuery, t) + first_head * args.k_dim;
   args.pages = worker.key_pages.data();
-  args.out = c.buffers->Row(Buffer::kLatentOut, t) + first_head * args.v_dim;
   args.scratch = worker.Floats(kernels::AttendLatentScratch(args.heads, args.k_dim, args.v_dim));
-  (c.pool->type() == KvType::kF32 ? c.kernels->attend_latent_f32 : c.kernels->attend_latent_f16)(args);
+  float* out = c.buffers->Row(Buffer::kLatentOut, t) + first_head * args.v_dim;
+  if (tile.span < 0) {
+    float* scratch = worker.MoreFloats(kernels::AttendAllScratch(args.heads, args.v_dim));
+    kernels::AttendAll(*c.kernels, c.pool->type(), args, scratch, out);
+  } else {
+    AttendCutSpan(c, tile, args, nullptr, out);
+  }
 }
 
 int64_t TileCount(const model::LatentValueStep& step, const Context&) { return step.mla.heads; }

@@ -85,7 +85,7 @@ void Activate(const model::GateUpStep& step, const Context& c, const float* gate
 void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worker, const ExpertGroup& g,
                   const FfnWeights& w, int64_t first, int64_t last) {
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, w.up.rows) - row0;
-  const int64_t width = (last - first) * kPanelRows;
+  const int64_t width = SpreadStride((last - first) * kPanelRows);
   float* up = worker.Floats(g.count * width);
   float* gate = worker.MoreFloats(g.count * width);
   const auto product = [&](std::span<const model::PackedMatrix* const> matrices, float* const* out) {
@@ -148,13 +148,22 @@ void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int
   }
 }
 
+namespace {
+// What many rows' gates and ups of so many panels take stays in the cache until they are joined.
+constexpr int64_t kFewRows = 8, kPanelsTogether = 8;
+}  // namespace
+
 int64_t TileCount(const model::GateUpStep& step, const Context& c) { return TilingOf(step, c).tiles; }
 void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
   const int64_t per_tile = TilingOf(step, c).per_tile;
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
     const int64_t tiles = Tiles(w.up.panels(), per_tile);
-    if (tile >= 0 && tile < tiles)
-      GateUpPanels(step, c, worker, g, w, tile * per_tile, std::min((tile + 1) * per_tile, w.up.panels()));
+    if (tile >= 0 && tile < tiles) {
+      const int64_t last = std::min((tile + 1) * per_tile, w.up.panels());
+      const int64_t together = g.count > kFewRows ? kPanelsTogether : per_tile;
+      for (int64_t p = tile * per_tile; p < last; p += together)
+        GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
+    }
     tile -= tiles;
   });
 }
@@ -185,7 +194,7 @@ void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int6
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, panels);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
-  const int64_t width = (last - first) * kPanelRows;
+  const int64_t width = SpreadStride((last - first) * kPanelRows);
   float* sum = worker.MoreFloats(c.tokens() * width);
   std::fill_n(sum, c.tokens() * width, 0.0f);
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {

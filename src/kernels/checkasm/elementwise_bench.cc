@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/float16.h"
-#include "kernels/table.h"
+#include "kernels/attention.h"
 
 namespace sluice::kernels {
 namespace {
@@ -83,6 +83,12 @@ std::vector<std::byte> KvMemory(KvType type, int64_t elements) {
   return memory;
 }
 
+// Room for n floats from Aligned on.
+std::vector<float> AlignedFloats(int64_t n) { return std::vector<float>(static_cast<size_t>(n) + 16); }
+float* Aligned(std::vector<float>& floats) {
+  return floats.data() + (64 - reinterpret_cast<uintptr_t>(floats.data()) % 64) / 4;
+}
+
 void PrintAttention(const Table& t, const std::string& name, double ns, double kv_bytes, double flops) {
   fmt::print("{:8} {:34} {:10.1f} us  {:6.2f} GB/s of KV  {:7.1f} GFLOP/s\n", Name(t.isa), name, ns / 1e3,
              kv_bytes / ns, flops / ns);
@@ -95,13 +101,13 @@ void BenchAttention(const Table& t, KvType type, int kv_heads, int group, int di
   const auto k_pages = Pages(k, kv_heads * pages), v_pages = Pages(v, kv_heads * pages);
   std::vector<float> q = Random(static_cast<size_t>(group * dim)), out(q.size());
   for (float& x : q) x *= 0.1f;
-  AttendArgs args{.q = q.data(), .heads = group, .k_dim = dim, .v_dim = dim, .end = keys, .out = out.data()};
-  const auto attend = type == KvType::kF32 ? t.attend_f32 : t.attend_f16;
+  AttendArgs args{.q = q.data(), .heads = group, .k_dim = dim, .v_dim = dim, .end = keys};
+  std::vector<float> states = AlignedFloats(AttendAllScratch(group, dim));
   const double ns = Nanoseconds([&] {
     for (int head = 0; head < kv_heads; ++head) {
       args.k_pages = k_pages.data() + head * pages;
       args.v_pages = v_pages.data() + head * pages;
-      attend(args);
+      AttendAll(t, type, args, nullptr, Aligned(states), out.data());
     }
   });
   PrintAttention(t,
@@ -119,18 +125,16 @@ void BenchLatent(const Table& t, KvType type, int heads, int64_t keys) {
   std::vector<float> q = Random(static_cast<size_t>(heads * kDim)),
                      out(static_cast<size_t>(heads * kValueDim));
   for (float& x : q) x *= 0.04f;
-  std::vector<float> scratch(static_cast<size_t>(AttendLatentScratch(heads, kDim, kValueDim)) + 16);
-  const auto misaligned = reinterpret_cast<uintptr_t>(scratch.data()) % 64;
+  std::vector<float> scratch = AlignedFloats(AttendLatentScratch(heads, kDim, kValueDim));
+  std::vector<float> states = AlignedFloats(AttendAllScratch(heads, kValueDim));
   const AttendLatentArgs args{.q = q.data(),
                               .heads = heads,
                               .k_dim = kDim,
                               .v_dim = kValueDim,
                               .pages = at.data(),
                               .end = keys,
-                              .out = out.data(),
-                              .scratch = scratch.data() + (64 - misaligned) / 4};
-  const auto attend = type == KvType::kF32 ? t.attend_latent_f32 : t.attend_latent_f16;
-  const double ns = Nanoseconds([&] { attend(args); });
+                              .scratch = Aligned(scratch)};
+  const double ns = Nanoseconds([&] { AttendAll(t, type, args, Aligned(states), out.data()); });
   PrintAttention(
       t, fmt::format("latent {} {} heads {} keys", type == KvType::kF32 ? "f32" : "f16", heads, keys), ns,
       static_cast<double>(memory.size()), 2.0 * heads * (kDim + kValueDim) * static_cast<double>(keys));

@@ -79,6 +79,7 @@ __attribute__((target("avx512f,avx512vnni"))) void PeakVnni() {
   __m512i sum[kChains] = {};
   const __m512i a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(3);
   for (int64_t i = 0; i < kPeakLoops; ++i)
+#pragma GCC unroll 16
     for (int j = 0; j < kChains; ++j) {
       sum[j] = _mm512_dpbusd_epi32(sum[j], a, b);
       asm volatile("" : "+v"(sum[j]));
@@ -102,7 +103,16 @@ void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& 
   const int64_t panels = static_cast<int64_t>(memory.size()) / panel_bytes;
   for (int64_t i = 0; i < panels; ++i)
     std::memcpy(memory.data() + i * panel_bytes, panel->data(), static_cast<size_t>(panel_bytes));
-  const auto x = MakeActivations(FindPanelFormat(type)->activations, MakeValues(kK, Values::kNormal, random));
+  // Each token has a row of its own, one after the other, as in a model.
+  const ActType act = FindPanelFormat(type)->activations;
+  const int64_t row_bytes = ActRowBytes(act, kK);
+  const auto most = static_cast<size_t>(*std::ranges::max_element(options.tokens));
+  const std::unique_ptr<std::byte, decltype(&std::free)> rows(
+      static_cast<std::byte*>(std::aligned_alloc(64, most * static_cast<size_t>(row_bytes))), &std::free);
+  for (size_t t = 0; t < most; ++t)
+    std::memcpy(rows.get() + static_cast<int64_t>(t) * row_bytes,
+                MakeActivations(act, MakeValues(kK, Values::kNormal, random))->data(),
+                static_cast<size_t>(row_bytes));
   const MatmulFn matmul = TableFor(isa).Matmul(type);
   for (int n : options.tokens) {
     // Enough panels for a tenth of a second or so: all of them for few tokens, fewer for many.
@@ -110,9 +120,12 @@ void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& 
     const int64_t used = std::max<int64_t>(panels / share, options.threads);
     const double seconds = Time(options.threads, [&](int t) {
       std::vector<float> y(static_cast<size_t>(n) * kPanelRows);
-      std::vector<const std::byte*> in(static_cast<size_t>(n), x->data());
+      std::vector<const std::byte*> in;
       std::vector<float*> out;
-      for (int i = 0; i < n; ++i) out.push_back(y.data() + i * kPanelRows);
+      for (int i = 0; i < n; ++i) {
+        in.push_back(rows.get() + i * row_bytes);
+        out.push_back(y.data() + i * kPanelRows);
+      }
       for (int64_t p = used * t / options.threads; p < used * (t + 1) / options.threads; ++p)
         matmul(memory.data() + p * panel_bytes, kK, in.data(), n, out.data());
     });
