@@ -74,10 +74,17 @@ void Fields::Ignore(std::initializer_list<const char*> names) {
 }
 
 std::vector<std::string> Fields::Unknown() const {
+  constexpr size_t kMostNames = 32, kLongestName = 64;  // they are answered in a header
   std::vector<std::string> unknown;
   if (!object_.is_object()) return unknown;
-  for (const auto& [name, value] : object_.items())
-    if (!known_.contains(name)) unknown.push_back(name);
+  for (const auto& [name, value] : object_.items()) {
+    if (known_.contains(name)) continue;
+    if (unknown.size() == kMostNames) {
+      unknown.push_back("...");
+      break;
+    }
+    unknown.push_back(name.substr(0, kLongestName));
+  }
   return unknown;
 }
 

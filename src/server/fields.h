@@ -30,7 +30,7 @@ class Fields {
   void Refuse(ApiError error);  // keeps the first
   bool ok() const { return !error_; }
   const ApiError& error() const { return *error_; }
-  // Members that nobody asked for.
+  // Members that nobody asked for: the first of them, cut where they are long.
   std::vector<std::string> Unknown() const;
 
  private:

@@ -17,9 +17,9 @@ constexpr size_t kMaxStops = 4, kMaxStopBytes = 4096, kMaxBiases = 1024;
 void ReadModel(Fields& fields, const Backend& backend) {
   const auto model = fields.Text("model");
   if (!model || *model == backend.model_name()) return;
-  ApiError error = NotFound(
-      fmt::format("the model '{}' does not exist; this server has '{}'", *model, backend.model_name()),
-      "model_not_found");
+  ApiError error = NotFound(fmt::format("the model '{}' does not exist; this server has '{}'",
+                                        model->substr(0, 200), backend.model_name()),
+                            "model_not_found");
   error.param = "model";
   fields.Refuse(std::move(error));
 }

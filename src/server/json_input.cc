@@ -68,7 +68,10 @@ class Builder : public nlohmann::json_sax<Json> {
       open_.back()->push_back(std::move(value));
       return &open_.back()->back();
     }
-    return &((*open_.back())[key_] = std::move(value));
+    // At the end: looking for the key in an ordered object takes longer the more it has, and it is new.
+    auto& members =
+        static_cast<std::vector<Json::object_t::value_type>&>(open_.back()->get_ref<Json::object_t&>());
+    return &members.emplace_back(std::move(key_), std::move(value)).second;
   }
 
   bool Add(Json value) {
@@ -102,6 +105,8 @@ ApiResult<Json> ParseJson(std::string_view text) {
                  .code = "invalid_json"});
   try {
     if (Json::sax_parse(text, &builder)) return builder.TakeValue();
+  } catch (const std::bad_alloc&) {
+    return tl::make_unexpected(OutOfMemory());
   } catch (const std::exception& error) {
     return tl::make_unexpected(ServerError(fmt::format("cannot read the body: {}", error.what())));
   }
