@@ -21,6 +21,7 @@ double SecondsBetween(Clock::time_point from, Clock::time_point to) {
 }
 
 constexpr int kDefaultContext = 4096;
+constexpr size_t kUsualCancellations = 4096;
 // Of a model that keeps states: memory is touched only by sequences that run.
 constexpr int64_t kFewestStates = 8, kTokensPerState = 1024;
 
@@ -37,6 +38,7 @@ class EngineImpl final : public Engine {
       for (const model::Step& step : *steps)
         if (const auto* route = std::get_if<model::RouteStep>(&step.op))
           expert_tokens_.emplace_back(route->router.experts, 0);
+    cancelled_.reserve(kUsualCancellations);  // who cancels is often a destructor
     thread_ = std::thread([this] { Loop(); });
   }
 
@@ -57,7 +59,6 @@ class EngineImpl final : public Engine {
           ErrorCode::kTryLater,
           fmt::format("{} requests are waiting or running, the most this server takes", options_.max_queue),
           "try again later");
-    ++open_;
     const RequestId id = ++last_id_;
     Sampler sampler(request.sampling, request.prompt);
     std::vector<int32_t> tokens = request.prompt;
@@ -66,6 +67,7 @@ class EngineImpl final : public Engine {
     sequence->salt = SaltOf(*sequence);
     sequence->arrived = Clock::now();
     inbox_.push_back(std::move(sequence));
+    ++open_;
     wake_.notify_all();
     return id;
   }
@@ -155,16 +157,29 @@ class EngineImpl final : public Engine {
   using Sequences = Scheduler::Sequences;
 
   void Loop() {
-    while (TakeWork()) {
-      End(Finish::kCancelled, {});
-      if (const auto sources = scheduler_.ScheduleSources(); !sources.empty()) Encode(sources);
-      const std::vector<Chunk> chunks = scheduler_.Schedule();
-      CountRunning();
-      if (!chunks.empty()) RunStep(chunks);
-      EndLate();
-    }
+    while (!stopping_now_) try {
+        Step();
+      } catch (const std::bad_alloc&) {  // who knows how far the step came: all requests end
+        scheduler_.ForEach([](Sequence& s) { s.ended = true; });
+        out_of_memory_ = true;
+      }
     scheduler_.ForEach([](Sequence& s) { s.ended = true; });
     End(Finish::kCancelled, {});
+  }
+
+  void Step() {
+    stopping_now_ = !TakeWork();
+    if (stopping_now_) return;
+    if (std::exchange(out_of_memory_, false)) {
+      End(Finish::kError, {ErrorCode::kOs, "no memory is left to compute answers", "try again later"});
+    } else {
+      End(Finish::kCancelled, {});
+    }
+    if (const auto sources = scheduler_.ScheduleSources(); !sources.empty()) Encode(sources);
+    const std::vector<Chunk> chunks = scheduler_.Schedule();
+    CountRunning();
+    if (!chunks.empty()) RunStep(chunks);
+    EndLate();
   }
 
   // Moves new requests and cancellations to the scheduler; sleeps while there is nothing to do. False: stop.
@@ -339,7 +354,7 @@ class EngineImpl final : public Engine {
     if (s.answered() == 0) event.cached = s.cached;
     if (const int32_t bad = FirstNotFinite(logits); bad >= 0) {
       event.finish = Finish::kError;
-      event.error = {ErrorCode::kInternal,
+      event.error = {ErrorCode::kBadFile,
                      fmt::format("numerical error: after {} tokens the logit of token {} is {}",
                                  s.tokens.size(), bad, logits[bad]),
                      "the model's weights hold values that are not finite or too large: check the file with "
@@ -396,6 +411,7 @@ class EngineImpl final : public Engine {
   std::vector<const kv::PageTable*> tables_, sources_;
   std::vector<const model::Adapter*> adapters_;
   backend::RouterTrace trace_;
+  bool stopping_now_ = false, out_of_memory_ = false;
   std::vector<bool> touched_;                        // experts of a layer, in CountTouched
   std::vector<std::pair<Sequence*, Event>> events_;  // of the current step
 

@@ -36,7 +36,10 @@ class Scheduler {
  public:
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
-  Scheduler(kv::Pool* pool, const SchedulerOptions& options) : pool_(pool), options_(options) {}
+  Scheduler(kv::Pool* pool, const SchedulerOptions& options) : pool_(pool), options_(options) {
+    waiting_.reserve(kUsualQueue);  // so that a sequence is not lost on its way where memory is short
+    running_.reserve(kUsualQueue);
+  }
 
   void Add(std::unique_ptr<Sequence> sequence) { Insert(waiting_, std::move(sequence)); }
   Sequence* Find(RequestId id);
@@ -61,6 +64,8 @@ class Scheduler {
   const SchedulerCounts& counts() const { return counts_; }
 
  private:
+  static constexpr size_t kUsualQueue = 4096;
+
   static void Insert(Sequences& sequences, std::unique_ptr<Sequence> sequence);
   void Admit();
   bool Place(Sequence& sequence);
@@ -86,6 +91,10 @@ class Scheduler {
 template <typename Done>
 Scheduler::Sequences Scheduler::Remove(Done done) {
   Sequences removed;
+  std::ptrdiff_t count = 0;
+  ForEach([&](const Sequence& s) { count += done(s); });
+  if (count == 0) return removed;
+  removed.reserve(static_cast<size_t>(count));  // nothing may be lost half way
   const auto take = [&](std::unique_ptr<Sequence>& s) {
     if (!done(*s)) return false;
     pool_->Release(&s->pages);

@@ -27,7 +27,7 @@ Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, 
                             blocks, pool.block_bytes_,
                             std::min(kMostBlocks, std::numeric_limits<int64_t>::max() /
                                                       std::max<int64_t>(1, pool.block_bytes_))),
-                "choose another context (--ctx)");
+                "choose another context (--ctx), or other --kv-tokens");
   SLUICE_TRY(pool.arena_, Arena::Reserve(bytes));
   pool.free_.resize(static_cast<size_t>(blocks));
   pool.users_.resize(static_cast<size_t>(blocks));

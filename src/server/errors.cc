@@ -16,6 +16,14 @@ ApiError ServerError(std::string message) {
   return {.status = 500, .message = std::move(message), .type = "server_error"};
 }
 
+ApiError OutOfMemory() {
+  return {.status = 503,
+          .message = "the server has no memory left for this request",
+          .type = "server_error",
+          .code = "out_of_memory",
+          .headers = {{"Retry-After", "1"}}};
+}
+
 ApiError FromEngine(const Error& error) {
   const std::string text = error.hint.empty() ? error.message : error.message + "; " + error.hint;
   switch (error.code) {
@@ -27,6 +35,10 @@ ApiError FromEngine(const Error& error) {
               .type = "rate_limit_error",
               .code = "queue_full",
               .headers = {{"Retry-After", "1"}, {"retry-after-ms", "500"}}};
+    case ErrorCode::kBadFile:  // weights that give no numbers
+      return {.status = 500, .message = text, .type = "server_error", .code = "numerical_error"};
+    case ErrorCode::kOs:
+      return OutOfMemory();
     default:
       return ServerError(text);
   }

@@ -31,6 +31,7 @@ ApiError NotFound(std::string message, std::optional<std::string> code = std::nu
 // The engine refused: a request that cannot fit is the client's fault, a full queue passes.
 ApiError FromEngine(const Error& error);
 ApiError ServerError(std::string message);
+ApiError OutOfMemory();
 
 // {"error": {"message", "type", "param", "code"}, "type": "error"}: as the clients of OpenAI and of Anthropic
 // read it.

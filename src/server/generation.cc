@@ -33,14 +33,29 @@ class Mailbox {
  public:
   explicit Mailbox(Waker wake) : wake_(std::move(wake)) {}
 
+  // Where memory is short the reader is told that something is lost.
   void Post(size_t choice, const engine::Event& event) {
     std::lock_guard lock(mutex_);
-    events_.emplace_back(choice, event);
-    if (events_.size() == 1 && wake_) wake_();
+    try {
+      events_.emplace_back(choice, event);
+    } catch (const std::bad_alloc&) {
+      lost_ = true;
+    }
+    if (woken_ || !wake_) return;
+    try {
+      wake_();
+      woken_ = true;
+    } catch (const std::bad_alloc&) {  // the next event tries again, and the reader looks from time to time
+    }
   }
   std::vector<std::pair<size_t, engine::Event>> Take() {
     std::lock_guard lock(mutex_);
+    woken_ = false;
     return std::exchange(events_, {});
+  }
+  bool lost() const {
+    std::lock_guard lock(mutex_);
+    return lost_;
   }
   // Nobody reads any more.
   void Close() {
@@ -49,8 +64,9 @@ class Mailbox {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Waker wake_;
+  bool woken_ = false, lost_ = false;
   std::vector<std::pair<size_t, engine::Event>> events_;
 };
 
@@ -80,6 +96,7 @@ class Generation final : public PendingAnswer {
   Status Submit() {
     const size_t count = request_.prompts.size() * static_cast<size_t>(request_.choices);
     choices_.reserve(count);
+    ids_.reserve(count);  // what has been submitted must not be forgotten
     for (size_t i = 0; i < count; ++i) {
       const size_t prompt = i / static_cast<size_t>(request_.choices);
       const int64_t offset = request_.echoes.empty() ? 0 : CountCharacters(request_.echoes[prompt]);
@@ -126,6 +143,7 @@ class Generation final : public PendingAnswer {
       Handle(index, event, progress);
       if (progress.failed || progress.reply) break;
     }
+    if (mailbox_->lost() && !progress.failed && !progress.reply) Break(OutOfMemory(), progress);
     if (unfinished_ == 0 && !progress.failed && !progress.reply) Finish(progress);
     progress.done = progress.failed || unfinished_ == 0 || progress.reply.has_value();
     return progress;
@@ -191,7 +209,7 @@ class Generation final : public PendingAnswer {
       usage_.routing[index].insert(usage_.routing[index].end(), event.routing.begin(), event.routing.end());
     ChoiceDelta delta = choice.Take(request_.max_tokens == 0 ? WithoutToken(event) : event);
     Note(event, delta);
-    if (delta.finish_reason == "error") return Break(event, progress);
+    if (delta.finish_reason == "error") return Break(FailureOf(event), progress);
     if (choice.finished()) {
       --unfinished_;
       usage_.completion_tokens += choice.tokens();
@@ -228,8 +246,7 @@ class Generation final : public PendingAnswer {
             .headers = {{"x-should-retry", "false"}}};
   }
 
-  void Break(const engine::Event& event, Progress& progress) {
-    const ApiError error = FailureOf(event);
+  void Break(const ApiError& error, Progress& progress) {
     if (!request_.stream) {
       progress.reply = ErrorReply(error);
       return;

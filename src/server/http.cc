@@ -76,6 +76,8 @@ struct HttpServer::Impl {
   }
   Status Open();
   asio::awaitable<void> Accept();
+  void Begin(Tcp::socket socket);
+  void Work();
   void WaitForSignal();
   void Drain();
   void RequestDone() {
@@ -103,6 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<void> TurnAway();
   // Ends the connection if it waits for a request.
   void CloseIfIdle();
+  void Close();
 
  private:
   HttpServer::Impl& server_;
@@ -364,6 +367,13 @@ void Session::CloseIfIdle() {
   });
 }
 
+void Session::Close() {
+  error_code ignored;
+  socket_.close(ignored);
+  Disarm();
+  news_timer_.cancel();
+}
+
 Waker Session::MakeWaker() {
   return [weak = weak_from_this(), executor = socket_.get_executor()] {
     asio::post(executor, [weak] {
@@ -531,26 +541,45 @@ Status HttpServer::Impl::Open() {
   return Fail(ErrorCode::kOs, what);
 }
 
+void HttpServer::Impl::Begin(Tcp::socket socket) {
+  const auto session = std::make_shared<Session>(*this, std::move(socket));
+  bool full = false;
+  {
+    std::lock_guard lock(mutex);
+    std::erase_if(sessions, [](const auto& weak) { return weak.expired(); });
+    full = sessions.size() >= connection_limit;
+    sessions.insert(session);
+  }
+  // A session that memory was short for would otherwise live on in its timers.
+  const auto ended = [session](const std::exception_ptr& error) {
+    if (error) session->Close();
+  };
+  asio::co_spawn(session->executor(), full ? session->TurnAway() : session->Run(), ended);
+}
+
 asio::awaitable<void> HttpServer::Impl::Accept() {
-  while (acceptor.is_open()) {
-    error_code error;
-    Tcp::socket socket = co_await acceptor.async_accept(asio::make_strand(context), Into(error));
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {  // no more files, most likely: connections wait until some are closed
+  while (acceptor.is_open()) try {
+      error_code error;
+      Tcp::socket socket = co_await acceptor.async_accept(asio::make_strand(context), Into(error));
+      if (error == asio::error::operation_aborted) co_return;
+      if (!error) {
+        Begin(std::move(socket));
+        continue;
+      }
+      // No more files, most likely: connections wait until some are closed.
       asio::steady_timer pause(context, Milliseconds(50));
       co_await pause.async_wait(Into(error));
-      continue;
+    } catch (const std::bad_alloc&) {  // this connection is closed, others are not
     }
-    const auto session = std::make_shared<Session>(*this, std::move(socket));
-    bool full = false;
-    {
-      std::lock_guard lock(mutex);
-      std::erase_if(sessions, [](const auto& weak) { return weak.expired(); });
-      full = sessions.size() >= connection_limit;
-      sessions.insert(session);
+}
+
+// What handlers throw, where memory is short, ends what they were about, and nothing else.
+void HttpServer::Impl::Work() {
+  while (true) try {
+      context.run();
+      return;
+    } catch (const std::exception&) {
     }
-    asio::co_spawn(session->executor(), full ? session->TurnAway() : session->Run(), asio::detached);
-  }
 }
 
 void HttpServer::Impl::WaitForSignal() {
@@ -603,8 +632,8 @@ void HttpServer::Run() {
   }
   asio::co_spawn(impl.context, impl.Accept(), asio::detached);
   std::vector<std::jthread> threads;
-  for (int i = 1; i < impl.options.threads; ++i) threads.emplace_back([&impl] { impl.context.run(); });
-  impl.context.run();
+  for (int i = 1; i < impl.options.threads; ++i) threads.emplace_back([&impl] { impl.Work(); });
+  impl.Work();
 }
 
 Status HttpServer::ReloadCertificate() {

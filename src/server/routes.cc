@@ -189,7 +189,9 @@ Answer Service::Handle(const HttpRequest& request, Waker wake) {
     auto answer = Dispatch(request, std::move(wake));
     if (answer) return std::move(*answer);
     return ErrorReply(answer.error());
-  } catch (const std::exception& error) {  // the JSON library's, or no memory
+  } catch (const std::bad_alloc&) {
+    return ErrorReply(OutOfMemory());
+  } catch (const std::exception& error) {  // the JSON library's
     return ErrorReply(ServerError(fmt::format("the request could not be handled: {}", error.what())));
   }
 }
