@@ -97,6 +97,21 @@ class MessageReader {
   }
 };
 
+// What a template gets from elsewhere cannot be replaced here.
+Json ReadTemplateVariables(Fields& fields) {
+  constexpr const char* kParam = "chat_template_kwargs";
+  const Json* kwargs = fields.Raw(kParam);
+  if (kwargs == nullptr) return Json::object();
+  if (!kwargs->is_object()) {
+    fields.Refuse(BadParam(kParam, fmt::format("'{}' must be an object", kParam)));
+    return Json::object();
+  }
+  for (const char* name : {"messages", "tools", "bos_token", "eos_token", "add_generation_prompt"})
+    if (kwargs->contains(name))
+      fields.Refuse(BadParam(kParam, fmt::format("'{}' cannot set '{}'", kParam, name)));
+  return *kwargs;
+}
+
 }  // namespace
 
 ChatInput ReadChatInput(Fields& fields) {
@@ -113,13 +128,11 @@ ChatInput ReadChatInput(Fields& fields) {
   input.parallel_calls = fields.Bool("parallel_tool_calls").value_or(true);
   input.include_reasoning = fields.Bool("include_reasoning").value_or(true);
   fields.Ignore({"verbosity", "prediction"});
-  input.kwargs = Json::object();
-  if (const Json* kwargs = fields.Raw("chat_template_kwargs")) {
-    if (!kwargs->is_object())
-      fields.Refuse(BadParam("chat_template_kwargs", "'chat_template_kwargs' must be an object"));
-    else
-      input.kwargs = *kwargs;
-  }
+  if (fields.Raw("chat_template") != nullptr)
+    fields.Refuse(BadParam("chat_template",
+                           "the chat template is the model's: a request cannot bring its own",
+                           "unsupported_value"));
+  input.kwargs = ReadTemplateVariables(fields);
   if (const auto effort = fields.Text("reasoning_effort")) input.kwargs["reasoning_effort"] = *effort;
   input.kwargs["add_generation_prompt"] = fields.Bool("add_generation_prompt").value_or(true);
   return input;

@@ -8,11 +8,20 @@ namespace sluice::server {
 
 using Json = nlohmann::ordered_json;
 
+namespace {
+
+// For one conversation. Several are rendered at a time, and a body has 16 MiB at most.
+constexpr size_t kMostHeapBytes = size_t{128} << 20;
+
+}  // namespace
+
 Result<ChatPrompt> ChatPrompt::For(const tokenizer::Tokenizer& tokenizer) {
   ChatPrompt prompt;
   const std::string_view source = tokenizer.chat_template();
   if (source.empty()) return prompt;
-  auto compiled = chat::ChatTemplate::Compile(source);
+  chat::jinja::Settings settings;
+  settings.limits.max_heap_bytes = kMostHeapBytes;
+  auto compiled = chat::ChatTemplate::Compile(source, settings);
   if (!compiled) return Fail(chat::jinja::ToError(compiled.error()));
   prompt.template_ = std::move(*compiled);
   prompt.knows_developer_ = source.find("developer") != std::string_view::npos;
@@ -64,7 +73,7 @@ ApiResult<std::string> ChatPrompt::Render(const ChatInput& input) const {
   return tl::make_unexpected(BadParam("messages",
                                       fmt::format("the model's chat template failed on these messages: {}",
                                                   chat::jinja::ToError(error).message),
-                                      "chat_template_failed"));
+                                      "template_error"));
 }
 
 ApiResult<EncodedChat> ChatPrompt::Encode(const tokenizer::Tokenizer& tokenizer,
