@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "cli/arguments.h"
 #include "cli/streams.h"
@@ -52,6 +55,9 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     status =
         sluice::Fail(sluice::ErrorCode::kOs, "out of memory", "close other programs or use a smaller model");
+  } catch (const std::system_error& error) {
+    status = sluice::Fail(sluice::ErrorCode::kOs, fmt::format("the system refused: {}", error.what()),
+                          "close other programs, or raise the limits on memory and threads (ulimit -a)");
   }
   if (status) return *status;
   sluice::cli::PrintError(status.error());

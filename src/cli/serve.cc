@@ -150,6 +150,7 @@ Result<int> Serve(Options& options, Settings& settings) {
   server::ServerOptions server_options;
   SLUICE_TRY(server_options.service.security.keys, ReadKeys(options));
   std::signal(SIGPIPE, SIG_IGN);  // clients that go away are no reason to end
+  std::signal(SIGXFSZ, SIG_IGN);  // nor is a file that may not grow
   std::signal(SIGHUP, SIG_IGN);   // until there is something to reload
   const Options first = options;  // for models that are loaded later, whatever is reloaded meanwhile
   const auto open = [&first](const std::string& path, const std::string& name) {
