@@ -23,6 +23,7 @@ struct BatchToken {
   int32_t position = 0;
   int32_t sequence = 0;  // index into Batch::sequences
   bool output = false;   // logits wanted
+  bool state = false;    // or else what the head would read: the state behind the final norm
 };
 
 // Which experts each token chose, for every MoE layer, in the order of choice.
@@ -81,6 +82,8 @@ class Backend {
   virtual Status Forward(const Batch& batch) = 0;
   // Of the i-th token with `output` in the last batch: [vocab].
   virtual std::span<const float> Logits(int i) const = 0;
+  // Of the i-th token with `state` in the last batch: [dim].
+  virtual std::span<const float> State(int i) const = 0;
   virtual const model::Plan& plan() const = 0;
 };
 

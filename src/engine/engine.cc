@@ -20,6 +20,8 @@ double SecondsBetween(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+constexpr char kCheckTheFile[] =
+    "the model's weights hold values that are not finite or too large: check the file with sluice verify";
 constexpr int kDefaultContext = 4096;
 constexpr size_t kUsualCancellations = 4096;
 // Of a model that keeps states: memory is touched only by sequences that run.
@@ -117,17 +119,19 @@ class EngineImpl final : public Engine {
   }
 
   Status Check(Request* request) const {
+    if (request->pooling != Pooling::kNone && model_->desc.encoder)
+      return Fail(ErrorCode::kUsage, "this model answers sources and makes no embeddings");
     SLUICE_CHECK_OK(CheckSource(request));
     if (request->adapter && (!options_.adapters || &request->adapter->model() != model_.get()))
       return Fail(ErrorCode::kUsage, "this engine takes no adapters, or the adapter is another model's");
     const int64_t prompt = static_cast<int64_t>(request->prompt.size());
     if (prompt == 0) return Fail(ErrorCode::kUsage, "the prompt has no tokens");
-    if (prompt >= options_.context)
+    if (prompt >= options_.context + (request->pooling == Pooling::kNone ? 0 : 1))
       return Fail(ErrorCode::kUsage,
                   fmt::format("the prompt has {} tokens and the context holds {}", prompt, options_.context),
                   "shorten the prompt or raise --ctx");
     SLUICE_CHECK_OK(CheckIds(request->prompt));
-    const int64_t room = options_.context - prompt;
+    const int64_t room = request->pooling == Pooling::kNone ? options_.context - prompt : 0;
     if (request->max_tokens <= 0 || request->max_tokens > room) request->max_tokens = static_cast<int>(room);
     const int64_t source = static_cast<int64_t>(request->source.size());
     const int64_t blocks = kv::Pool::BlocksFor(source) + kv::Pool::BlocksFor(prompt + request->max_tokens);
@@ -307,9 +311,10 @@ class EngineImpl final : public Engine {
       const Sequence& s = *chunk.sequence;
       for (int64_t i = 0; i < chunk.count; ++i) {
         const int64_t position = s.pages.length + i;
+        const bool last = i + 1 == chunk.count && chunk.last();
         tokens_.push_back({s.tokens[position], static_cast<int32_t>(position),
                            static_cast<int32_t>(tables_.size()),
-                           s.describes(position) || (i + 1 == chunk.count && chunk.last())});
+                           s.describes(position) || (last && !s.embeds()), s.pools(position)});
       }
       tables_.push_back(&s.pages);
       sources_.push_back(&s.source);
@@ -333,18 +338,43 @@ class EngineImpl final : public Engine {
 
   // Samples for every chunk that reached its sequence's end.
   void Commit(const std::vector<Chunk>& chunks) {
-    int output = 0;
+    int output = 0, state = 0;
     events_.clear();
     for (const Chunk& chunk : chunks) {
       Sequence& s = *chunk.sequence;
       const bool last = chunk.last();
-      for (int64_t i = 0; i < chunk.count; ++i, ++s.pages.length)
+      for (int64_t i = 0; i < chunk.count; ++i, ++s.pages.length) {
+        if (s.pools(s.pages.length)) Pool(backend_->State(state++), s.pooled);
         if (s.describes(s.pages.length))
           s.prompt_outputs.push_back(DescribeToken(backend_->Logits(output++), s.tokens[s.pages.length + 1],
                                                    s.request.prompt_logprobs));
+      }
       scheduler_.Computed(s);
-      if (last) events_.emplace_back(&s, Next(s, backend_->Logits(output++)));
+      if (last) events_.emplace_back(&s, s.embeds() ? Embedding(s) : Next(s, backend_->Logits(output++)));
     }
+  }
+
+  static void Pool(std::span<const float> state, std::vector<double>& sum) {
+    sum.resize(state.size());
+    for (size_t i = 0; i < state.size(); ++i) sum[i] += static_cast<double>(state[i]);
+  }
+
+  static Event Embedding(Sequence& s) {
+    Event event;
+    const double states = s.request.pooling == Pooling::kMean ? static_cast<double>(s.tokens.size()) : 1;
+    for (const double sum : s.pooled) event.embedding.push_back(static_cast<float>(sum / states));
+    if (const int32_t bad = FirstNotFinite(event.embedding); bad >= 0) {
+      event.finish = Finish::kError;
+      event.error = {
+          ErrorCode::kInternal,
+          fmt::format("numerical error: element {} of the embedding is {}", bad, event.embedding[bad]),
+          kCheckTheFile};
+    } else {
+      event.finish = Finish::kStop;
+      event.cached = s.cached;
+    }
+    s.ended = true;
+    return event;
   }
 
   Event Next(Sequence& s, std::span<const float> logits) {
@@ -357,8 +387,7 @@ class EngineImpl final : public Engine {
       event.error = {ErrorCode::kBadFile,
                      fmt::format("numerical error: after {} tokens the logit of token {} is {}",
                                  s.tokens.size(), bad, logits[bad]),
-                     "the model's weights hold values that are not finite or too large: check the file with "
-                     "sluice verify"};
+                     kCheckTheFile};
     } else if (event.token = s.sampler.Sample(logits, s.request.top_logprobs); !event.token) {
       event.finish = Finish::kStop;
     } else {

@@ -18,6 +18,7 @@ struct Recorded {
   std::optional<Finish> finish;
   Error error;
   int64_t cached = 0;
+  std::vector<float> embedding;
 
   std::vector<int32_t> ids() const {
     std::vector<int32_t> ids;
@@ -38,6 +39,7 @@ class Recorder {
       state->record.finish = event.finish;
       state->record.error = event.error;
       state->record.cached += event.cached;
+      state->record.embedding = event.embedding;
       state->changed.notify_all();
     };
   }

@@ -35,6 +35,9 @@ struct TokenRouting {
   std::vector<std::vector<std::pair<int32_t, float>>> layers;
 };
 
+// What of the states behind the final norm an embedding is made of.
+enum class Pooling : uint8_t { kNone, kMean, kLast };
+
 struct Request {
   // What an encoder-decoder model answers; for others, empty. The prompt is then how the answer begins: with
   // the model's start token where nothing is said.
@@ -45,6 +48,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;  // end the answer; reported as its last token with Finish::kStop
   int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
   int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
+  Pooling pooling = Pooling::kNone;  // an embedding of the prompt is wanted, and no answer
   int priority = 0;                  // lower comes first; equals in order of arrival
   double seconds = 0;                // may pass until the answer's end; 0: any time
   std::shared_ptr<const model::Adapter> adapter;  // of the engine's model; null: the model as it is
@@ -69,7 +73,9 @@ struct Event {
   std::optional<Finish> finish;
   Error error;                             // Finish::kTimeout, kError
   std::vector<TokenRouting> routing = {};  // of tokens computed since the last event
-  int64_t cached = 0;  // with the first token: tokens of the prompt whose keys and values were there before
+  std::vector<float> embedding = {};  // with Finish::kStop, if Request::pooling asks for one; of any length
+  int64_t cached = 0;  // with the first token or the embedding: tokens of the prompt whose keys and values
+                       // were there before
 };
 
 // Called on the engine's thread: it must return quickly and may not throw.

@@ -37,7 +37,7 @@ void Scheduler::Insert(Sequences& sequences, std::unique_ptr<Sequence> sequence)
 }
 
 void Scheduler::TakeKnownPages(Sequence& s) {
-  if (!options_.share_prefixes || s.describes(s.pages.length)) return;
+  if (!options_.share_prefixes || s.reports_prompt()) return;
   const auto tokens = static_cast<int64_t>(s.tokens.size());
   const int64_t found = pool_->Reuse(&s.pages, s.tokens, tokens - 1);  // one is left to give the next token
   counts_.prefix_hits += found;
@@ -95,6 +95,7 @@ void Scheduler::Preempt() {
   pool_->Release(&last->source);
   pool_->Release(&last->pages);
   last->prompt_outputs.clear();
+  last->pooled.clear();
   last->preempted = true;
   ++counts_.preemptions;
   Insert(waiting_, std::move(last));
@@ -123,7 +124,7 @@ std::vector<Sequence*> Scheduler::ScheduleSources() {
 
 // Whether a chunk of this step belongs to the very page that `s` would begin: better to wait for it.
 bool Scheduler::OthersCompute(const Sequence& s, const std::vector<Chunk>& chunks) const {
-  if (!options_.share_prefixes || s.describes(s.pages.length)) return false;
+  if (!options_.share_prefixes || s.reports_prompt()) return false;
   const int64_t end = s.pages.length + kPage;
   if (s.pages.length != s.pages.known_pages * kPage || end >= static_cast<int64_t>(s.tokens.size()))
     return false;

@@ -24,7 +24,8 @@ struct Sequence {
   uint64_t salt = 0;          // sequences of different salts share no pages
   bool preempted = false;     // has been put back at least once
   std::chrono::steady_clock::time_point arrived = {};
-  int64_t cached = 0;  // tokens of the prompt that were not computed for this request
+  std::vector<double> pooled = {};  // sum of states so far
+  int64_t cached = 0;               // tokens of the prompt that were not computed for this request
 
   bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }
@@ -33,6 +34,16 @@ struct Sequence {
   bool describes(int64_t position) const {
     return request.prompt_logprobs >= 0 && answered() == 0 &&
            position + 1 < static_cast<int64_t>(request.prompt.size());
+  }
+  bool embeds() const { return request.pooling != Pooling::kNone; }
+  // The state at this position is wanted for the embedding.
+  bool pools(int64_t position) const {
+    return request.pooling == Pooling::kMean ||
+           (embeds() && position + 1 == static_cast<int64_t>(request.prompt.size()));
+  }
+  // Something is reported of every token, which must be computed for that.
+  bool reports_prompt() const {
+    return (request.prompt_logprobs >= 0 && answered() == 0) || request.pooling == Pooling::kMean;
   }
   int64_t longest() const { return static_cast<int64_t>(request.prompt.size()) + request.max_tokens; }
 };

@@ -129,7 +129,8 @@ struct Context {
   const SpanStates* spans = nullptr;
   int workers = 1;
   const Batch* batch = nullptr;
-  std::span<const int32_t> outputs;                 // tokens that want logits
+  std::span<const int32_t> outputs;                 // tokens that want logits, then those that want states
+  int64_t logits = 0;                               // how many of the former
   std::span<const TokenRun> runs;                   // all tokens
   const SequenceRuns* sequence_runs = nullptr;      // sorted where the plan keeps states
   std::vector<std::vector<float>>* rope = nullptr;  // per table: [tokens][2 * pairs], cosines then sines

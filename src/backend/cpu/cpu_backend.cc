@@ -61,6 +61,10 @@ class CpuBackend final : public Backend {
     if (!pool_.states().empty()) SLUICE_CHECK_OK(PassStates(batch));
     for (size_t t = 0; t < batch.tokens.size(); ++t)
       if (batch.tokens[t].output && !batch.encode) outputs_.push_back(static_cast<int32_t>(t));
+    context_.logits = static_cast<int64_t>(outputs_.size());
+    for (size_t t = 0; t < batch.tokens.size(); ++t)
+      if (batch.tokens[t].state && !batch.tokens[t].output && !batch.encode)
+        outputs_.push_back(static_cast<int32_t>(t));
     PrepareTrace(batch);
     FindRuns(batch);
     context_.batch = &batch;
@@ -79,6 +83,10 @@ class CpuBackend final : public Backend {
 
   std::span<const float> Logits(int i) const override {
     return {buffers_.Row(model::Buffer::kLogits, i), static_cast<size_t>(vocab_)};
+  }
+  std::span<const float> State(int i) const override {
+    return {buffers_.Row(model::Buffer::kFinal, context_.logits + i),
+            static_cast<size_t>(plan_.width[static_cast<int>(model::Buffer::kFinal)])};
   }
 
  private:

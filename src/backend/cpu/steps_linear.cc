@@ -148,13 +148,13 @@ void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t)
 }
 
 int64_t TileCount(const model::HeadStep& step, const Context& c) {
-  return c.outputs.empty() ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
+  return c.logits == 0 ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
 }
 void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
   const int64_t per_tile = PanelsPerTile(m.panels(), c);
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
-  const int64_t n = static_cast<int64_t>(c.outputs.size());
+  const int64_t n = c.logits;
   TakeRows(c, worker, Buffer::kFinal, m, n);
   const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; };
   MatmulPanels(c, worker, m, first, last, n, out);
