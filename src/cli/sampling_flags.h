@@ -9,7 +9,7 @@
 namespace sluice::cli {
 
 struct SamplingFlags {
-  double temperature = 0.8, top_p = 0.95, min_p = 0;
+  double temperature = 0.8, top_p = 0.95, typical_p = 1, min_p = 0;
   int64_t top_k = 0, max_tokens = 512;
   int64_t seed = -1;  // -1: another one every time
 

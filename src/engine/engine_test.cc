@@ -278,6 +278,31 @@ TEST_F(EngineTest, WhoFindsNoRoomInTimeIsTold) {
   ExpectNothingLeft();
 }
 
+// Streams beyond those computed at once wait their turn: none is overtaken by all that came behind it.
+TEST_F(EngineTest, NobodyStarvesAmongFiveHundredStreams) {
+  constexpr int kStreams = 500, kAtOnce = 64;
+  Create({.context = 64, .kv_tokens = 64 * kAtOnce, .max_running = kAtOnce, .max_queue = kStreams});
+  std::promise<void> gate;
+  auto all_submitted = gate.get_future().share();
+  std::vector<Recorder> recorders(kStreams);
+  std::vector<int> order;  // in which they ended; written on the engine's thread
+  for (int i = 0; i < kStreams; ++i) {
+    const auto submitted =
+        engine_->Submit(Ask(Prompt(1 + i % 9, i), 6),
+                        [&order, i, all_submitted, listen = recorders[i].Listen()](const Event& event) {
+                          if (i == 0) all_submitted.wait();
+                          if (event.finish) order.push_back(i);
+                          listen(event);
+                        });
+    ASSERT_TRUE(submitted) << submitted.error().message;
+  }
+  gate.set_value();
+  for (const Recorder& recorder : recorders) EXPECT_EQ(recorder.Wait().tokens.size(), 6u);
+  ASSERT_EQ(order.size(), static_cast<size_t>(kStreams));
+  for (int place = 0; place < kStreams; ++place) EXPECT_LE(order[place], place + kAtOnce) << place;
+  EXPECT_LE(engine_->stats().steps, 6 * (kStreams / kAtOnce + 2) + 10) << "no step is left half empty";
+}
+
 // A prompt that was computed before costs its last token alone, and gives the same answer.
 TEST_F(EngineTest, KnownPrefixesAreNotComputedAgain) {
   Create({.context = 128});

@@ -20,6 +20,7 @@ struct SamplingParams {
   float temperature = 1;  // 0: greedy
   int top_k = 0;          // keep the k likeliest; 0: all
   float top_p = 1;        // keep the likeliest that together reach p
+  float typical_p = 1;    // keep the most typical that together reach p (arXiv 2202.00666)
   float min_p = 0;        // drop tokens below min_p times the likeliest
   float repetition_penalty =
       1;  // divides (multiplies, where negative) logits of tokens seen (arXiv 1909.05858)

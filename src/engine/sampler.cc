@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include "engine/vocabulary_scan.h"
 #include "kernels/isa.h"
@@ -122,6 +124,28 @@ void Sampler::CutToTopP(double all) {
   candidates_.resize(std::max<size_t>(n, 1));
 }
 
+// Cuts candidates_ to the fewest that reach typical_p of their mass, beginning with those whose information,
+// -log p, is nearest to the entropy.
+void Sampler::CutToTypical() {
+  const double all = Mass(candidates_);
+  const auto information = [&](int32_t id) {
+    return -std::log(static_cast<double>(probabilities_[id]) / all);
+  };
+  double entropy = 0;
+  for (const int32_t id : candidates_)
+    if (probabilities_[id] > 0) entropy += probabilities_[id] / all * information(id);
+  std::vector<std::pair<double, int32_t>> untypical;  // the most typical on top
+  for (const int32_t id : candidates_)
+    if (probabilities_[id] > 0) untypical.emplace_back(std::abs(information(id) - entropy), id);
+  std::ranges::make_heap(untypical, std::greater());
+  candidates_.clear();
+  for (double kept = 0; kept < params_.typical_p * all && !untypical.empty(); untypical.pop_back()) {
+    std::ranges::pop_heap(untypical, std::greater());
+    candidates_.push_back(untypical.back().second);
+    kept += probabilities_[candidates_.back()];
+  }
+}
+
 int32_t Sampler::Draw(std::span<const float> logits, int32_t best) {
   // A temperature of 0 is greedy and never comes here; the bounds keep 0 * infinity out.
   const float factor = std::clamp(1 / params_.temperature, 1e-38f, 3e38f);
@@ -131,13 +155,20 @@ int32_t Sampler::Draw(std::span<const float> logits, int32_t best) {
   const float largest = probabilities_[best];
   const float floor = params_.min_p > 0 ? params_.min_p * largest : 0;
   const double uniform = Uniform(params_.seed, drawn_);
-  if (params_.top_k <= 0 && !(params_.top_p < 1) && floor == 0) {
+  const bool filtered = params_.top_k > 0 || params_.top_p < 1 || floor > 0;
+  if (!filtered && !(params_.typical_p < 1)) {
     const int32_t id = FindMass(probabilities_, uniform);
     return id < 0 ? best : id;
   }
-  TakeCandidates(largest, floor);
+  if (filtered) {
+    TakeCandidates(largest, floor);
+  } else {
+    candidates_.resize(probabilities_.size());
+    std::iota(candidates_.begin(), candidates_.end(), 0);
+  }
   if (candidates_.empty()) return best;
   if (params_.top_p < 1) CutToTopP(params_.top_k > 0 || floor > 0 ? Mass(candidates_) : 1);
+  if (params_.typical_p < 1) CutToTypical();
   double left = uniform * Mass(candidates_);
   for (const int32_t id : candidates_)
     if ((left -= probabilities_[id]) < 0) return id;

@@ -29,6 +29,7 @@ class Sampler {
   int32_t Draw(std::span<const float> logits, int32_t best);
   void TakeCandidates(float largest, float floor);
   void CutToTopP(double all);
+  void CutToTypical();
   double Mass(std::span<const int32_t> ids) const;
 
   SamplingParams params_;

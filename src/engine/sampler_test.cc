@@ -51,6 +51,18 @@ TEST(FirstNotFinite, FindsEveryKind) {
   }
 }
 
+// The entropy of these is 1.142 nats; a token of 0.3 carries 1.204, one of 0.5 0.693, one of 0.15 1.897.
+TEST(Sampler, TypicalKeepsWhatIsNearTheEntropy) {
+  const Logits logits = LogOf({0.5, 0.05, 0.3, 0.15});
+  EXPECT_EQ(Drawn({.typical_p = 0.2f}, logits), (std::set<int32_t>{2}));
+  EXPECT_EQ(Drawn({.typical_p = 0.31f}, logits), (std::set<int32_t>{0, 2}));
+  EXPECT_EQ(Drawn({.typical_p = 0.81f}, logits), (std::set<int32_t>{0, 2, 3}));
+  EXPECT_EQ(Drawn({.typical_p = 1}, logits), (std::set<int32_t>{0, 1, 2, 3}));
+  // Of what other filters left: of 0.5 and 0.3 the entropy is 0.662 and the first carries 0.470.
+  EXPECT_EQ(Drawn({.top_k = 2, .typical_p = 0.6f}, logits), (std::set<int32_t>{0}));
+  EXPECT_EQ(Drawn({.typical_p = 1e-6f}, Logits{-kInf, 0, -kInf}), (std::set<int32_t>{1}));
+}
+
 TEST(Sampler, DrawsByProbability) {
   const auto draws = Draws({}, LogOf({0.5, 0.3, 0.2}), 20000);
   EXPECT_NEAR(draws.at(0) / 20000.0, 0.5, 0.015);

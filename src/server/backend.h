@@ -34,6 +34,7 @@ class Backend {
   virtual const std::string& model_name() const = 0;
   virtual const tokenizer::Tokenizer& tokenizer() const = 0;
   virtual int context() const = 0;  // tokens of prompt and answer together
+  virtual int width() const = 0;    // elements of an embedding
   // An encoder-decoder model: a prompt is a source text, an answer begins anew and shows the special tokens
   // that tell its parts apart. Source and answer may each be as long as the context.
   virtual bool reads_source() const { return false; }

@@ -48,6 +48,7 @@ class EngineBackend final : public Backend {
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }
   int context() const override { return engine_->context(); }
+  int width() const override { return engine_->model().desc.dim; }
   bool reads_source() const override { return engine_->model().desc.encoder.has_value(); }
   Result<std::shared_ptr<Backend>> WithAdapter(const std::string& name, const std::string& directory,
                                                int64_t most_bytes) const override {

@@ -126,6 +126,7 @@ class FakeBackend final : public Backend {
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
   int context() const override { return 200; }
+  int width() const override { return 2; }
   bool reads_source() const override { return reads_source_; }
 
  private:
@@ -161,6 +162,11 @@ class FakeBackend final : public Backend {
   engine::Event NextEvent(Running& running) const {
     if (fail_after_ >= 0 && running.said >= static_cast<size_t>(fail_after_))
       return {.finish = failure_, .error = {ErrorCode::kInternal, "the numbers went bad", {}}};
+    const auto& prompt = running.request.prompt;
+    if (running.request.pooling != engine::Pooling::kNone)
+      return {.finish = engine::Finish::kStop,
+              .embedding = {3, running.request.pooling == engine::Pooling::kLast ? 0.0f : 4.0f},
+              .cached = cached_};
     const bool ends = running.said == says_.size();
     engine::TokenOutput token{
         .id = ends ? ByteTokenizer::kEos : static_cast<unsigned char>(says_[running.said]), .logprob = -0.5f};
@@ -168,7 +174,6 @@ class FakeBackend final : public Backend {
       token.top.emplace_back('a' + i, -1.0f - static_cast<float>(i));
     engine::Event event{.token = std::move(token)};
     if (running.said == 0) event.cached = cached_;
-    const auto& prompt = running.request.prompt;
     if (running.said++ == 0 && running.request.prompt_logprobs >= 0)
       for (size_t i = 1; i < prompt.size(); ++i)
         event.prompt.push_back({.id = prompt[i], .logprob = -1, .top = {{'z', -0.25f}}});

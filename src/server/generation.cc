@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 
 #include "server/json_input.h"
+#include "server/mailbox.h"
 
 namespace sluice::server {
 
@@ -26,49 +26,20 @@ Reply ErrorReply(const ApiError& error) {
   return {error.status, Dump(ToJson(error)), "application/json", error.headers};
 }
 
+ApiError FailureOf(const engine::Event& event) {
+  if (event.finish == engine::Finish::kCancelled)
+    return {.status = 503, .message = "the server is shutting down", .type = "server_error"};
+  ApiError error = FromEngine(event.error);
+  if (event.finish != engine::Finish::kTimeout) return error;
+  // The same again would take as long: clients are told not to repeat it by themselves.
+  return {.status = 504,
+          .message = std::move(error.message),
+          .type = "timeout_error",
+          .code = "request_timeout",
+          .headers = {{"x-should-retry", "false"}}};
+}
+
 namespace {
-
-// Events on their way from the engine's thread to the connection's.
-class Mailbox {
- public:
-  explicit Mailbox(Waker wake) : wake_(std::move(wake)) {}
-
-  // Where memory is short the reader is told that something is lost.
-  void Post(size_t choice, const engine::Event& event) {
-    std::lock_guard lock(mutex_);
-    try {
-      events_.emplace_back(choice, event);
-    } catch (const std::bad_alloc&) {
-      lost_ = true;
-    }
-    if (woken_ || !wake_) return;
-    try {
-      wake_();
-      woken_ = true;
-    } catch (const std::bad_alloc&) {  // the next event tries again, and the reader looks from time to time
-    }
-  }
-  std::vector<std::pair<size_t, engine::Event>> Take() {
-    std::lock_guard lock(mutex_);
-    woken_ = false;
-    return std::exchange(events_, {});
-  }
-  bool lost() const {
-    std::lock_guard lock(mutex_);
-    return lost_;
-  }
-  // Nobody reads any more.
-  void Close() {
-    std::lock_guard lock(mutex_);
-    wake_ = nullptr;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  Waker wake_;
-  bool woken_ = false, lost_ = false;
-  std::vector<std::pair<size_t, engine::Event>> events_;
-};
 
 class Generation final : public PendingAnswer {
  public:
@@ -231,19 +202,6 @@ class Generation final : public PendingAnswer {
     if (!delta.finish_reason) return;
     metrics_->Ended(*delta.finish_reason);
     if (record_->finish_reason.empty()) record_->finish_reason = *delta.finish_reason;
-  }
-
-  static ApiError FailureOf(const engine::Event& event) {
-    if (event.finish == engine::Finish::kCancelled)
-      return {.status = 503, .message = "the server is shutting down", .type = "server_error"};
-    ApiError error = FromEngine(event.error);
-    if (event.finish != engine::Finish::kTimeout) return error;
-    // The same again would take as long: clients are told not to repeat it by themselves.
-    return {.status = 504,
-            .message = std::move(error.message),
-            .type = "timeout_error",
-            .code = "request_timeout",
-            .headers = {{"x-should-retry", "false"}}};
   }
 
   void Break(const ApiError& error, Progress& progress) {

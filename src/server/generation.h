@@ -24,4 +24,7 @@ struct GenerationContext {
 Answer StartGeneration(GenerationContext context, GenerationRequest request,
                        std::unique_ptr<AnswerFormat> format);
 
+// What the client is told of an answer that ended by kCancelled, kTimeout or kError.
+ApiError FailureOf(const engine::Event& event);
+
 }  // namespace sluice::server

@@ -7,22 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "server/json_input.h"
+
 namespace sluice::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxStops = 4, kMaxStopBytes = 4096, kMaxBiases = 1024;
-
-void ReadModel(Fields& fields, const Backend& backend) {
-  const auto model = fields.Text("model");
-  if (!model || *model == backend.model_name()) return;
-  ApiError error = NotFound(fmt::format("the model '{}' does not exist; this server has '{}'",
-                                        model->substr(0, 200), backend.model_name()),
-                            "model_not_found");
-  error.param = "model";
-  fields.Refuse(std::move(error));
-}
 
 void ReadStop(Fields& fields, GenerationRequest& request) {
   const Json* stop = fields.Raw("stop");
@@ -76,12 +68,6 @@ void ReadStreaming(Fields& fields, GenerationRequest& request) {
 
 constexpr double kMostSeconds = 1e6;
 
-void ReadTimeout(Fields& fields, GenerationRequest& request) {
-  const auto seconds = fields.Number("timeout", 0, kMostSeconds);
-  if (seconds == 0) fields.Refuse(BadParam("timeout", "'timeout' is 0, and must be above 0 seconds"));
-  request.seconds = seconds.value_or(0);
-}
-
 void ReadOurOwn(Fields& fields, GenerationRequest& request) {
   const Json* options = fields.Raw("sluice");
   if (options == nullptr) return;
@@ -101,6 +87,40 @@ uint64_t RandomSeed() {
 
 }  // namespace
 
+void ReadModel(Fields& fields, const Backend& backend) {
+  const auto model = fields.Text("model");
+  if (!model || *model == backend.model_name()) return;
+  ApiError error = NotFound(fmt::format("the model '{}' does not exist; this server has '{}'",
+                                        model->substr(0, 200), backend.model_name()),
+                            "model_not_found");
+  error.param = "model";
+  fields.Refuse(std::move(error));
+}
+
+double ReadTimeout(Fields& fields) {
+  const auto seconds = fields.Number("timeout", 0, kMostSeconds);
+  if (seconds == 0) fields.Refuse(BadParam("timeout", "'timeout' is 0, and must be above 0 seconds"));
+  return seconds.value_or(0);
+}
+
+int ReadPriority(Fields& fields) {
+  return static_cast<int>(fields.Integer("priority", INT32_MIN, INT32_MAX).value_or(0));
+}
+
+ApiResult<std::vector<int32_t>> ReadIds(const Json& ids, const Backend& backend, const char* param) {
+  if (ids.empty()) return tl::make_unexpected(BadParam(param, "a list of token ids is empty"));
+  std::vector<int32_t> read;
+  read.reserve(ids.size());
+  const int32_t vocabulary = backend.tokenizer().vocab_size();
+  for (const Json& id : ids) {
+    if (!id.is_number_integer() || id < 0 || id >= vocabulary)
+      return tl::make_unexpected(BadParam(param, fmt::format("{} is no token id; the vocabulary has {}",
+                                                             Dump(id).substr(0, 40), vocabulary)));
+    read.push_back(id);
+  }
+  return read;
+}
+
 void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& request) {
   ReadModel(fields, backend);
   auto& sampling = request.sampling;
@@ -109,6 +129,10 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   if (top_p == 0) fields.Refuse(BadParam("top_p", "'top_p' is 0, and must be above 0 and at most 1"));
   sampling.top_p = static_cast<float>(top_p);
   sampling.top_k = static_cast<int>(std::max<int64_t>(0, fields.Integer("top_k", -1, INT32_MAX).value_or(0)));
+  const double typical_p = fields.Number("typical_p", 0, 1).value_or(1);
+  if (typical_p == 0)
+    fields.Refuse(BadParam("typical_p", "'typical_p' is 0, and must be above 0 and at most 1"));
+  sampling.typical_p = static_cast<float>(typical_p);
   sampling.min_p = static_cast<float>(fields.Number("min_p", 0, 1).value_or(0));
   sampling.frequency_penalty = static_cast<float>(fields.Number("frequency_penalty", -2, 2).value_or(0));
   sampling.presence_penalty = static_cast<float>(fields.Number("presence_penalty", -2, 2).value_or(0));
@@ -117,8 +141,8 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   request.seeded = seed.has_value();
   sampling.seed = seed ? static_cast<uint64_t>(*seed) : RandomSeed();
   request.choices = request.kept = static_cast<int>(fields.Integer("n", 1, kMaxChoices).value_or(1));
-  request.priority = static_cast<int>(fields.Integer("priority", INT32_MIN, INT32_MAX).value_or(0));
-  ReadTimeout(fields, request);
+  request.priority = ReadPriority(fields);
+  request.seconds = ReadTimeout(fields);
   ReadStop(fields, request);
   request.ignore_end = fields.Bool("ignore_eos").value_or(false);
   ReadLogitBias(fields, backend, request);
@@ -127,12 +151,12 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   fields.Ignore({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"});
 }
 
-ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, GenerationRequest& request) {
+ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, double* seconds) {
   const auto header = http.Header("x-request-timeout");
   if (!header) return {};
-  const auto result = std::from_chars(header->data(), header->data() + header->size(), request.seconds);
+  const auto result = std::from_chars(header->data(), header->data() + header->size(), *seconds);
   const bool whole = result.ec == std::errc() && result.ptr == header->data() + header->size();
-  if (whole && request.seconds > 0 && request.seconds <= kMostSeconds) return {};
+  if (whole && *seconds > 0 && *seconds <= kMostSeconds) return {};
   return tl::make_unexpected(
       ApiError{.message = fmt::format(
                    "the header x-request-timeout must hold seconds above 0 and at most {}, and is '{}'",

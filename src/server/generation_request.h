@@ -43,8 +43,18 @@ constexpr int kMaxChoices = 128;
 // refuses a model that is not served here.
 void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& request);
 
+// The field "model", if it is there, names what is served here.
+void ReadModel(Fields& fields, const Backend& backend);
+// The field "timeout", in seconds; 0 if it is not there.
+double ReadTimeout(Fields& fields);
+int ReadPriority(Fields& fields);
+// A list of token ids, as `param` holds it.
+ApiResult<std::vector<int32_t>> ReadIds(const nlohmann::ordered_json& ids, const Backend& backend,
+                                        const char* param);
+
 // "x-request-timeout: SECONDS", which has the same meaning as the field "timeout" and goes before it.
-ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, GenerationRequest& request);
+// Changes *seconds if the header is there.
+ApiResult<void> ReadTimeoutHeader(const HttpRequest& http, double* seconds);
 
 // A prompt of this length and answer must fit the context. Sets max_tokens to what is left where it was not
 // given.

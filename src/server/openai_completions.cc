@@ -97,18 +97,10 @@ class PromptReader {
   }
 
   void AddIds(const Json& ids) {
-    if (ids.empty()) return Refuse("a list of token ids is empty");
-    std::vector<int32_t> prompt;
-    prompt.reserve(ids.size());
-    const int32_t vocabulary = backend_.tokenizer().vocab_size();
-    for (const Json& id : ids) {
-      if (!id.is_number_integer() || id < 0 || id >= vocabulary)
-        return Refuse(
-            fmt::format("{} is no token id; the vocabulary has {}", id.dump().substr(0, 40), vocabulary));
-      prompt.push_back(id);
-    }
-    request_.echoes.push_back(backend_.tokenizer().Decode(prompt));
-    request_.prompts.push_back(std::move(prompt));
+    auto prompt = ReadIds(ids, backend_, "prompt");
+    if (!prompt) return fields_.Refuse(prompt.error());
+    request_.echoes.push_back(backend_.tokenizer().Decode(*prompt));
+    request_.prompts.push_back(std::move(*prompt));
   }
 };
 

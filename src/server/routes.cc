@@ -7,6 +7,7 @@
 
 #include "server/admin.h"
 #include "server/anthropic.h"
+#include "server/embeddings.h"
 #include "server/generation.h"
 #include "server/json_input.h"
 #include "server/log.h"
@@ -47,6 +48,7 @@ const Service::Route Service::kRoutes[] = {
     {"POST", "/v1/chat/completions", Access::kCount, &Service::Chat},
     {"POST", "/v1/completions", Access::kCount, &Service::Completions},
     {"POST", "/v1/responses", Access::kCount, &Service::Responses},
+    {"POST", "/v1/embeddings", Access::kCount, &Service::Embeddings},
     {"POST", "/v1/messages", Access::kCount, &Service::Messages},
     {"POST", "/v1/messages/count_tokens", Access::kKey, &Service::CountTokens},
     {"GET", "/admin/status", Access::kAdmin, &Service::AboutServer},
@@ -275,8 +277,8 @@ Answer Service::OneModel(const HttpRequest& request, Waker) {
       NotFound(fmt::format("the model '{}' does not exist", name.substr(0, 200)), "model_not_found"));
 }
 
-ApiResult<void> Service::Charge(RequestRecord& record, const GenerationRequest& generation) {
-  for (const auto& prompt : generation.prompts) record.prompt_tokens += static_cast<int64_t>(prompt.size());
+ApiResult<void> Service::Charge(RequestRecord& record, const std::vector<std::vector<int32_t>>& prompts) {
+  for (const auto& prompt : prompts) record.prompt_tokens += static_cast<int64_t>(prompt.size());
   if (!record.key) return {};
   return record.key->limit.TakeTokens(record.prompt_tokens, RateLimit::Clock::now());
 }
@@ -290,10 +292,10 @@ Answer Service::Compute(const HttpRequest& request, Waker wake, const char* id_p
   if (!served) return ErrorReply(served.error());
   ApiResult<GenerationRequest> generation = read(*body, **served);
   if (!generation) return ErrorReply(generation.error());
-  if (const auto timeout = ReadTimeoutHeader(request, *generation); !timeout)
+  if (const auto timeout = ReadTimeoutHeader(request, &generation->seconds); !timeout)
     return ErrorReply(timeout.error());
   RequestRecord& record = *request.record;
-  if (const auto paid = Charge(record, *generation); !paid) return ErrorReply(paid.error());
+  if (const auto paid = Charge(record, generation->prompts); !paid) return ErrorReply(paid.error());
   record.computes = true;
   record.model = (*served)->backend->model_name();
   record.streamed = generation->stream;
@@ -335,6 +337,26 @@ Answer Service::Completions(const HttpRequest& request, Waker wake) {
       [](AnswerId id, const Json&, const GenerationRequest& generation) {
         return CompletionFormat(std::move(id), generation.include_usage);
       });
+}
+
+Answer Service::Embeddings(const HttpRequest& request, Waker wake) {
+  const auto body = ParseJson(request.body);
+  if (!body) return ErrorReply(body.error());
+  const auto served = Pick(*body);
+  if (!served) return ErrorReply(served.error());
+  auto wanted = ReadEmbeddingRequest(*body, *(*served)->backend);
+  if (!wanted) return ErrorReply(wanted.error());
+  if (const auto timeout = ReadTimeoutHeader(request, &wanted->seconds); !timeout)
+    return ErrorReply(timeout.error());
+  RequestRecord& record = *request.record;
+  if (const auto paid = Charge(record, wanted->inputs); !paid) return ErrorReply(paid.error());
+  record.computes = true;
+  record.model = (*served)->backend->model_name();
+  return StartEmbeddings({.backend = std::shared_ptr<Backend>(*served, (*served)->backend.get()),
+                          .metrics = metrics_,
+                          .record = request.record,
+                          .wake = std::move(wake)},
+                         std::move(*wanted));
 }
 
 Answer Service::Messages(const HttpRequest& request, Waker wake) {

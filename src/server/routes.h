@@ -63,7 +63,7 @@ class Service {
   template <typename Read, typename Format>
   Answer Compute(const HttpRequest& request, Waker wake, const char* id_prefix, Read read, Format format);
   // Charges the key for the prompts.
-  static ApiResult<void> Charge(RequestRecord& record, const GenerationRequest& generation);
+  static ApiResult<void> Charge(RequestRecord& record, const std::vector<std::vector<int32_t>>& prompts);
   Answer MetricsPage(const HttpRequest& request, Waker wake);
   Answer Ready(const HttpRequest& request, Waker wake);
   Answer Version(const HttpRequest& request, Waker wake);
@@ -76,6 +76,7 @@ class Service {
   Answer OneModel(const HttpRequest& request, Waker wake);
   Answer Chat(const HttpRequest& request, Waker wake);
   Answer Completions(const HttpRequest& request, Waker wake);
+  Answer Embeddings(const HttpRequest& request, Waker wake);
   Answer Messages(const HttpRequest& request, Waker wake);
   Answer CountTokens(const HttpRequest& request, Waker wake);
   Answer Responses(const HttpRequest& request, Waker wake);
