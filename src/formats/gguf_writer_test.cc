@@ -171,7 +171,7 @@ TEST_F(GgufWriterTest, NothingIsLeftOfAnUnfinishedFile) {
     ASSERT_FALSE(finished);
     EXPECT_NE(finished.error().message.find("b has 0 of 16 bytes"), std::string::npos)
         << finished.error().message;
-    EXPECT_EQ(directory_.FileCount(), 1u) << "the temporary file";
+    EXPECT_FALSE(fs::exists(Path()));
   }
   EXPECT_EQ(directory_.FileCount(), 0u);
 }
@@ -194,8 +194,8 @@ TEST_F(GgufWriterTest, FullDiskIsToldWithNumbersAndLeavesNothing) {
   ASSERT_TRUE(declared);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kIo);
-  EXPECT_NE(status.error().message.find("of 4000"), std::string::npos) << status.error().message;
-  EXPECT_NE(status.error().message.find("bytes are free"), std::string::npos) << status.error().message;
+  EXPECT_NE(status.error().message.find("bytes are needed"), std::string::npos) << status.error().message;
+  EXPECT_NE(status.error().message.find(" are free"), std::string::npos) << status.error().message;
   EXPECT_EQ(directory_.FileCount(), 0u);
 }
 

@@ -14,7 +14,8 @@ struct Faults {
   _Atomic long long clock_seconds;  // added to the time of day
   _Atomic long long allocations;    // that succeed before `failing` ones fail
   _Atomic long long failing;
-  _Atomic long long failed;  // so far
+  _Atomic long long failed;    // so far
+  _Atomic long long smallest;  // of so many bytes can fail
 };
 
 static struct Faults none;
@@ -29,12 +30,8 @@ __attribute__((constructor)) static void Map(void) {
   if (at != MAP_FAILED) faults = at;
 }
 
-// Boost.Asio itself reads through null where the mutex of a strand (40 bytes) cannot be had, so the smallest
-// always succeed; in a process that is short of memory they mostly do.
-static const size_t kSmallest = 256;
-
 static int Fails(size_t size) {
-  if (size < kSmallest) return 0;
+  if ((long long)size < atomic_load_explicit(&faults->smallest, memory_order_relaxed)) return 0;
   if (atomic_load_explicit(&faults->failing, memory_order_relaxed) <= 0) return 0;
   if (atomic_fetch_sub(&faults->allocations, 1) > 0) return 0;
   if (atomic_fetch_sub(&faults->failing, 1) <= 0) return 0;
