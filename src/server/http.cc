@@ -622,7 +622,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const HttpOptions& option
 
 uint16_t HttpServer::port() const { return impl_->acceptor.local_endpoint().port(); }
 
-void HttpServer::Run() {
+void HttpServer::Run(const std::function<void()>& ready) {
   Impl& impl = *impl_;
   if (impl.options.handle_signals) {
     impl.signals.add(SIGTERM);
@@ -632,7 +632,13 @@ void HttpServer::Run() {
   }
   asio::co_spawn(impl.context, impl.Accept(), asio::detached);
   std::vector<std::jthread> threads;
-  for (int i = 1; i < impl.options.threads; ++i) threads.emplace_back([&impl] { impl.Work(); });
+  try {
+    for (int i = 1; i < impl.options.threads; ++i) threads.emplace_back([&impl] { impl.Work(); });
+    if (ready) ready();
+  } catch (...) {
+    impl.context.stop();
+    throw;
+  }
   impl.Work();
 }
 

@@ -36,8 +36,8 @@ class HttpServer {
   ~HttpServer();
 
   uint16_t port() const;
-  // Until Stop or a signal, and then until the running requests are done.
-  void Run();
+  // Until Stop or a signal, and then until the running requests are done. Calls `ready` once all threads run.
+  void Run(const std::function<void()>& ready = {});
   // Connections from now on get what the certificate's files hold now; after an error, what they got before.
   Status ReloadCertificate();
   // Drains. From any thread.

@@ -38,10 +38,11 @@ Status Serve(const ServerOptions& options, ModelHost& models,
   if (options.reload) http.on_hangup = [&] { Reload(options, service, *server); };
   SLUICE_TRY(server, HttpServer::Listen(http, service));
   const bool ipv6 = http.host.find(':') != std::string::npos;
-  if (ready)
-    ready(fmt::format("http{}://{}{}{}:{}", http.tls_certificate.empty() ? "" : "s", ipv6 ? "[" : "",
-                      http.host, ipv6 ? "]" : "", server->port()));
-  server->Run();
+  const std::string address = fmt::format("http{}://{}{}{}:{}", http.tls_certificate.empty() ? "" : "s",
+                                          ipv6 ? "[" : "", http.host, ipv6 ? "]" : "", server->port());
+  server->Run([&] {
+    if (ready) ready(address);
+  });
   return {};
 }
 

@@ -132,7 +132,11 @@ class Server:
         return connection
 
     def metrics(self):
-        lines = self.get("/metrics").body.decode().splitlines()
+        deadline = time.monotonic() + PATIENCE
+        while (answer := self.get("/metrics")).status == 503:  # other connections are still being closed
+            assert time.monotonic() < deadline, answer.raw
+            time.sleep(0.05)
+        lines = answer.body.decode().splitlines()
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
     def resident_kib(self):
