@@ -33,6 +33,10 @@ struct CallFormat {
   std::string begin = {}, end = {};            // around one call; no begin: the body's first character
   bool bare = false;  // an answer that begins like a body is a call, if it names a tool
   ParameterMarks marks = {};
+  // How a model writes a CallBody::kNamed: what stands around the name and behind the arguments; `numbered`:
+  // the name is followed by a colon and the call's number.
+  std::string name_open = {}, name_close = {}, arguments_close = {};
+  bool numbered = false;
 };
 
 // How long and of what form the ids of calls are that the template accepts back.

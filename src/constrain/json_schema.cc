@@ -52,8 +52,9 @@ class Compiler {
   Compiler(Grammar& grammar, JsonText& text, const Json& root)
       : grammar_(grammar), text_(text), root_(root) {}
 
-  Result<ExpressionId> Root() {
-    const RuleId rule = RuleFor("", root_);
+  Result<ExpressionId> Part(const std::string& pointer) {
+    SLUICE_TRY(const auto part, Resolve("#" + pointer, pointer));
+    const RuleId rule = RuleFor(pointer, *part.first);
     for (; !waiting_.empty(); waiting_.pop_front()) {
       const Waiting next = waiting_.front();
       SLUICE_TRY(const ExpressionId body, Compile(*next.schema, next.pointer, 0));
@@ -532,8 +533,9 @@ class Compiler {
 
 }  // namespace
 
-Result<ExpressionId> AddJsonSchema(Grammar& grammar, JsonText& text, const Json& schema) {
-  return Compiler(grammar, text, schema).Root();
+Result<ExpressionId> AddJsonSchema(Grammar& grammar, JsonText& text, const Json& root,
+                                   const std::string& pointer) {
+  return Compiler(grammar, text, root).Part(pointer);
 }
 
 Result<Grammar> JsonSchemaGrammar(const Json& schema) {

@@ -14,8 +14,9 @@ namespace sluice::constrain {
 // others. What cannot be kept is refused by name: the message has the keyword's JSON pointer.
 Result<Grammar> JsonSchemaGrammar(const nlohmann::ordered_json& schema);
 
-// The same as part of a larger grammar.
-Result<ExpressionId> AddJsonSchema(Grammar& grammar, JsonText& text, const nlohmann::ordered_json& schema);
+// The same as part of a larger grammar; of the schema `root`, the part at a JSON pointer.
+Result<ExpressionId> AddJsonSchema(Grammar& grammar, JsonText& text, const nlohmann::ordered_json& root,
+                                   const std::string& pointer = {});
 
 // Any object.
 Grammar JsonObjectGrammar();

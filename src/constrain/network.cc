@@ -29,15 +29,14 @@ class Builder {
                   "make it smaller");
     SLUICE_CHECK_OK(Measure());
     for (const auto& rule : grammar_.rules())
-      if (!rule.defined)
-        return Fail(ErrorCode::kUsage, fmt::format("the rule '{}' is not defined", rule.name));
-    for (const auto& rule : grammar_.rules())
       network_.rules.push_back({rule.name, 0, 0, static_cast<bool>(nullable_[rule.body])});
     network_.root = grammar_.root();
     needed_ = {grammar_.root()};
     reached_.assign(network_.rules.size(), false);
     reached_[grammar_.root()] = true;
     for (size_t i = 0; i < needed_.size() && !full_; ++i) BuildRule(needed_[i]);
+    if (missing_ != nullptr)
+      return Fail(ErrorCode::kUsage, fmt::format("the rule '{}' is not defined", *missing_));
     if (full_)
       return Fail(ErrorCode::kUsage,
                   fmt::format("the grammar is too complex: it needs more than {} states or {} edges",
@@ -58,6 +57,7 @@ class Builder {
   std::vector<uint32_t> inlining_;                          // rules being built, the outermost first
   size_t inlined_ = 0, edges_ = 0;
   bool full_ = false;
+  const std::string* missing_ = nullptr;  // the name of a rule that is used and not defined
 
   Status Measure() {
     const auto& expressions = grammar_.expressions();
@@ -230,6 +230,10 @@ class Builder {
 
   void AddRule(uint32_t rule, uint32_t from, uint32_t to) {
     const auto& entry = grammar_.rules()[rule];
+    if (!entry.defined) {
+      missing_ = &entry.name;
+      return;
+    }
     const bool writes_out = !entry.apart && sizes_[entry.body] <= kInlineSize && inlined_ < kInlineTotal &&
                             inlining_.size() < kInlineDepth &&
                             std::ranges::find(inlining_, rule) == inlining_.end();

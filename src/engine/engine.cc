@@ -377,6 +377,23 @@ class EngineImpl final : public Engine {
     return event;
   }
 
+  // Nothing: every token is banned.
+  static Status Choose(Sequence& s, std::span<const float> logits, std::optional<TokenOutput>* token) {
+    if (!s.request.filter) {
+      *token = s.sampler.Sample(logits, s.request.top_logprobs);
+      return {};
+    }
+    SLUICE_TRY(const AllowedTokens allowed, s.request.filter->Allowed());
+    *token = s.sampler.Sample(logits, s.request.top_logprobs, &allowed);
+    if (*token) return s.request.filter->Accept((*token)->id);
+    return Fail(
+        ErrorCode::kUsage,
+        fmt::format("after {} tokens of the answer, no token of the vocabulary goes on with the form that "
+                    "was asked for",
+                    s.answered()),
+        "loosen the schema or the grammar");
+  }
+
   Event Next(Sequence& s, std::span<const float> logits) {
     Event event;
     event.prompt = std::exchange(s.prompt_outputs, {});
@@ -388,7 +405,10 @@ class EngineImpl final : public Engine {
                      fmt::format("numerical error: after {} tokens the logit of token {} is {}",
                                  s.tokens.size(), bad, logits[bad]),
                      kCheckTheFile};
-    } else if (event.token = s.sampler.Sample(logits, s.request.top_logprobs); !event.token) {
+    } else if (Status chosen = Choose(s, logits, &event.token); !chosen) {
+      event.finish = Finish::kError;
+      event.error = std::move(chosen).error();
+    } else if (!event.token) {
       event.finish = Finish::kStop;
     } else {
       s.tokens.push_back(event.token->id);

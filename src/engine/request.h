@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/token_filter.h"
 
 namespace sluice::model {
 class Adapter;
@@ -46,7 +47,8 @@ struct Request {
   std::vector<int32_t> prompt;  // at least one token
   int max_tokens = 0;           // of the answer; 0: as many as the context holds
   SamplingParams sampling;
-  std::vector<int32_t> stop_tokens;  // end the answer; reported as its last token with Finish::kStop
+  std::shared_ptr<TokenFilter> filter;  // of this answer alone; null: any token may come
+  std::vector<int32_t> stop_tokens;     // end the answer; reported as its last token with Finish::kStop
   int top_logprobs = -1;             // alternatives reported with each token; -1: no log probabilities at all
   int prompt_logprobs = -1;          // the same for the prompt's tokens from the second on
   Pooling pooling = Pooling::kNone;  // an embedding of the prompt is wanted, and no answer
@@ -66,8 +68,8 @@ struct TokenOutput {
 };
 
 // One call per token, in order; the last one has `finish`. An answer may end without a token: cancelled,
-// out of time, failed (a logit that is not finite is a numerical error), or stopped because every token is
-// banned.
+// out of time, failed (a logit that is not finite is a numerical error; nothing satisfies the filter), or
+// stopped because every token is banned.
 struct Event {
   std::vector<TokenOutput> prompt = {};  // with the first token, if Request::prompt_logprobs asks for them
   std::optional<TokenOutput> token;

@@ -55,7 +55,28 @@ Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt)
   seen_.erase(std::ranges::unique(seen_).begin(), seen_.end());
 }
 
-std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int top) {
+std::span<const float> Sampler::Restrict(std::span<const float> logits, const AllowedTokens& allowed) {
+  if (allowed.bits.empty()) {
+    kept_ids_ = allowed.ids;
+    while (!kept_ids_.empty() && static_cast<size_t>(kept_ids_.back()) >= logits.size())
+      kept_ids_ = kept_ids_.first(kept_ids_.size() - 1);
+    kept_.clear();
+    for (const int32_t id : kept_ids_) kept_.push_back(logits[static_cast<size_t>(id)]);
+    return kept_;
+  }
+  if (logits.data() != logits_.data()) logits_.assign(logits.begin(), logits.end());
+  for (size_t word = 0; word * 64 < logits_.size(); ++word) {
+    const uint64_t bits = word < allowed.bits.size() ? allowed.bits[word] : 0;
+    if (bits == ~uint64_t{0}) continue;
+    const size_t end = std::min<size_t>(64, logits_.size() - word * 64);
+    for (size_t i = 0; i < end; ++i)
+      if ((bits >> i & 1) == 0) logits_[word * 64 + i] = -std::numeric_limits<float>::infinity();
+  }
+  return logits_;
+}
+
+std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int top,
+                                           const AllowedTokens* allowed) {
   TokenOutput out;
   const bool changed = params_.repetition_penalty != 1 || params_.frequency_penalty != 0 ||
                        params_.presence_penalty != 0 || !params_.logit_bias.empty();
@@ -65,11 +86,15 @@ std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int to
     Penalize();
     adjusted = logits_;
   }
+  kept_ids_ = {};
+  if (allowed != nullptr) adjusted = Restrict(adjusted, *allowed);
+  if (adjusted.empty()) return {};
   out.id = ArgMax(adjusted);
   const float best = adjusted[out.id];
   if (best == -std::numeric_limits<float>::infinity()) return {};
   // A token that a bias lifts beyond every number is certain.
   if (params_.temperature > 0 && std::isfinite(best)) out.id = Draw(adjusted, out.id);
+  if (!kept_ids_.empty()) out.id = kept_ids_[static_cast<size_t>(out.id)];
   if (top >= 0) out = DescribeToken(logits, out.id, top);
   ++drawn_;
   const auto at = std::ranges::lower_bound(seen_, out.id, {}, &std::pair<int32_t, int>::first);

@@ -19,12 +19,16 @@ class Sampler {
  public:
   Sampler(const SamplingParams& params, std::span<const int32_t> prompt);
 
-  // `logits`: [vocab], finite. `top`: how many alternatives to report; -1: no log probabilities. Nothing:
-  // biases of -infinity leave no token.
-  std::optional<TokenOutput> Sample(std::span<const float> logits, int top);
+  // `logits`: [vocab], finite. `top`: how many alternatives to report; -1: no log probabilities. `allowed`:
+  // null: all. Nothing: biases of -infinity leave no token, or none is allowed.
+  std::optional<TokenOutput> Sample(std::span<const float> logits, int top,
+                                    const AllowedTokens* allowed = nullptr);
 
  private:
   void Penalize();
+  // The logits of allowed tokens. Few are put together, and kept_ids_ says whose they are; many stay where
+  // they are in logits_, the others at -infinity.
+  std::span<const float> Restrict(std::span<const float> logits, const AllowedTokens& allowed);
   // `best`: the index of the largest logit, which is finite.
   int32_t Draw(std::span<const float> logits, int32_t best);
   void TakeCandidates(float largest, float floor);
@@ -37,6 +41,8 @@ class Sampler {
   uint64_t drawn_ = 0;
   std::vector<std::pair<int32_t, int>> seen_;  // sorted by id: times in the answer (0: only in the prompt)
   std::vector<float> logits_;                  // with penalties and biases
+  std::vector<float> kept_;                    // of the tokens kept_ids_
+  std::span<const int32_t> kept_ids_;          // empty: all, in their own places
   std::vector<float> probabilities_;           // after the temperature, [vocab]
   Thresholds thresholds_;                      // of probabilities_
   std::vector<int32_t> candidates_;

@@ -150,6 +150,26 @@ TEST(Sampler, LogitBiasIsAdded) {
       << "ids outside the vocabulary";
 }
 
+TEST(Sampler, OnlyAllowedTokensAreDrawn) {
+  const std::vector<int32_t> ids = {1, 3, 9};
+  const std::vector<uint64_t> bits = {0b1010};
+  const Logits logits = {9, 1, 9, 1.5f};
+  for (const AllowedTokens& allowed : {AllowedTokens{.ids = ids}, AllowedTokens{.bits = bits}}) {
+    std::set<int32_t> drawn;
+    Sampler warm({.temperature = 5}, {});
+    for (int i = 0; i < 200; ++i) drawn.insert(warm.Sample(logits, -1, &allowed)->id);
+    EXPECT_EQ(drawn, (std::set<int32_t>{1, 3}));
+    Sampler greedy({.temperature = 0, .frequency_penalty = 2}, {});
+    EXPECT_EQ(greedy.Sample(logits, -1, &allowed)->id, 3);
+    EXPECT_EQ(greedy.Sample(logits, -1, &allowed)->id, 1) << "penalties are those of the token";
+    EXPECT_EQ(greedy.Sample(logits, -1)->id, 0);
+    Sampler described({.temperature = 0}, {});
+    EXPECT_EQ(described.Sample(logits, 1, &allowed)->top[0].first, 0) << "the model's own distribution";
+  }
+  const AllowedTokens none;
+  EXPECT_FALSE(Sampler({}, {}).Sample(logits, -1, &none));
+}
+
 TEST(Sampler, BannedTokensAreNeverDrawn) {
   const SamplingParams two{.temperature = 1e38f, .logit_bias = {{0, -kInf}, {2, -kInf}}};
   EXPECT_EQ(Drawn(two, {9, 1, 9, 1}), (std::set<int32_t>{1, 3}));

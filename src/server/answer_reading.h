@@ -16,6 +16,7 @@ struct AnswerReading {
   std::unordered_set<int32_t> mark_tokens;  // special tokens that are marks: they are read, others left out
   nlohmann::ordered_json tools;             // of the request; null: calls are content
   bool in_reasoning = false;                // the prompt ends in the middle of it
+  bool may_reason = false;                  // the answer may begin with some
   bool parallel_calls = true;               // false: only the first is given out
   bool include_reasoning = true;            // false: it is thrown away
 };

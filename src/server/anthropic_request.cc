@@ -161,6 +161,18 @@ void ReadToolUse(Fields& fields, Json& chat) {
   if (choice->value("disable_parallel_tool_use", Json()) == true) chat["parallel_tool_calls"] = false;
 }
 
+// The same as chat's response_format, with the schema one level higher.
+void ReadFormat(Fields& fields, Json& chat) {
+  const Json* format = fields.Raw("output_format");
+  const Json* config = fields.Raw("output_config");
+  if (config != nullptr && config->is_object() && config->contains("format")) format = &(*config)["format"];
+  if (format == nullptr || format->is_null()) return;
+  if (!format->is_object() || format->value("type", Json()) != "json_schema" || !format->contains("schema"))
+    return fields.Refuse(
+        BadParam("output_format", "'output_format' must be of type json_schema, with a 'schema'"));
+  chat["response_format"] = {{"type", "json_schema"}, {"json_schema", {{"schema", (*format)["schema"]}}}};
+}
+
 // Templates call their switch by either of these names, and ignore the other.
 void ReadThinking(Fields& fields, Json& chat) {
   const Json* thinking = fields.Raw("thinking");
@@ -195,6 +207,7 @@ ApiResult<Json> MessagesToChat(const Json& body, bool counting) {
   ReadTools(fields, chat);
   ReadToolUse(fields, chat);
   ReadThinking(fields, chat);
+  ReadFormat(fields, chat);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
   return chat;
 }

@@ -89,6 +89,10 @@ ApiResult<EncodedChat> ChatPrompt::Encode(const tokenizer::Tokenizer& tokenizer,
   if (auto reading = MakeAnswerReading(syntax_, tokenizer)) {
     reading->tools = input.tools;
     reading->in_reasoning = chat::EndsInReasoning(syntax_, *text);
+    const size_t last = text->find_last_not_of(" \n");
+    const bool ended = last != std::string::npos && !syntax_.think_end.empty() &&
+                       std::string_view(*text).substr(0, last + 1).ends_with(syntax_.think_end);
+    reading->may_reason = !syntax_.think_end.empty() && !reading->in_reasoning && !ended;
     reading->parallel_calls = input.parallel_calls;
     reading->include_reasoning = input.include_reasoning;
     encoded.reading = std::move(reading);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "server/answer_grammar.h"
 #include "server/json_input.h"
 #include "server/mailbox.h"
 
@@ -145,9 +146,10 @@ class Generation final : public PendingAnswer {
     request.sampling.seed +=
         index * 0x9e3779b97f4a7c15u;  // choices differ, and again the same way for a seed
     const auto ends = backend_.tokenizer().end_tokens();
-    if (!request_.ignore_end) request.stop_tokens.assign(ends.begin(), ends.end());
+    if (!request_.ignore_end || request_.grammar) request.stop_tokens.assign(ends.begin(), ends.end());
     request.priority = request_.priority;
     request.seconds = request_.seconds;
+    if (request_.grammar) request.filter = MakeTokenFilter(request_.grammar);
     request.top_logprobs = request_.top_logprobs;
     if (request_.kept < request_.choices) request.top_logprobs = std::max(request.top_logprobs, 0);
     if (request_.prompt_logprobs) request.prompt_logprobs = request_.top_logprobs;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "constrain/matcher.h"
 #include "engine/request.h"
 #include "server/answer_reading.h"
 #include "server/backend.h"
@@ -26,11 +27,12 @@ struct GenerationRequest {
   engine::SamplingParams sampling;
   bool seeded = false;  // the client chose sampling.seed
   std::vector<std::string> stop;
-  bool ignore_end = false;                       // answers go on past the model's end tokens
-  std::shared_ptr<const AnswerReading> reading;  // null: answers are text
-  int priority = 0;                              // lower comes first
-  double seconds = 0;                            // that each answer may take; 0: any time
-  int top_logprobs = -1;                         // -1: no log probabilities
+  bool ignore_end = false;                              // answers go on past the model's end tokens
+  std::shared_ptr<const AnswerReading> reading;         // null: answers are text
+  std::shared_ptr<constrain::CompiledGrammar> grammar;  // null: answers are free
+  int priority = 0;                                     // lower comes first
+  double seconds = 0;                                   // that each answer may take; 0: any time
+  int top_logprobs = -1;                                // -1: no log probabilities
   bool stream = false, include_usage = false;
   bool return_routing = false;  // the experts that each token chose
   std::vector<std::string> ignored_fields;

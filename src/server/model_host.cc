@@ -23,8 +23,10 @@ tl::unexpected<Error> Unknown(const std::string& name) {
 Result<std::shared_ptr<Served>> Served::Make(std::shared_ptr<Backend> backend, std::string path) {
   SLUICE_TRY(ChatPrompt chat_prompt, ChatPrompt::For(backend->tokenizer()));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
+  auto grammars = std::make_shared<AnswerGrammars>(backend->tokenizer());
   return std::make_shared<Served>(Served{std::move(backend), std::move(chat_prompt), std::move(path),
-                                         std::chrono::duration_cast<std::chrono::seconds>(now).count()});
+                                         std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+                                         std::move(grammars)});
 }
 
 ModelHost::ModelHost(std::shared_ptr<Served> first, ModelLoader loader)

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/answer_grammar.h"
 #include "server/backend.h"
 #include "server/chat_prompt.h"
 
@@ -22,6 +23,7 @@ struct Served {
   ChatPrompt chat_prompt;
   std::string path;
   int64_t since = 0;  // Unix seconds
+  std::shared_ptr<AnswerGrammars> grammars;
 
   static Result<std::shared_ptr<Served>> Make(std::shared_ptr<Backend> backend, std::string path);
 };

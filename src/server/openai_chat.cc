@@ -108,10 +108,6 @@ void ReadLogprobs(Fields& fields, GenerationRequest& request) {
 }
 
 void RefuseUnsupported(Fields& fields) {
-  if (const Json* format = fields.Raw("response_format"))
-    if (!format->is_object() || format->value("type", Json()) != "text")
-      fields.Refuse(
-          BadParam("response_format", "only {\"type\": \"text\"} is supported here", "unsupported_value"));
   if (const Json* modalities = fields.Raw("modalities"))
     if (*modalities != Json::array({"text"}))
       fields.Refuse(BadParam("modalities", "only text is supported here", "unsupported_value"));
@@ -119,19 +115,10 @@ void RefuseUnsupported(Fields& fields) {
     fields.Refuse(BadParam("audio", "audio is not supported here", "unsupported_value"));
 }
 
-// A call can be promised only where the answer's form can be constrained.
-void ForceCalls(Fields& fields, const ChatInput& input) {
-  const auto mode = input.tool_choice.mode;
-  if (mode == ToolChoice::Mode::kRequired || mode == ToolChoice::Mode::kNamed)
-    fields.Refuse(BadParam(
-        "tool_choice", "a call cannot be forced here: this server does not constrain answers; use \"auto\"",
-        "unsupported_value"));
-}
-
 }  // namespace
 
 ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& backend,
-                                             const ChatPrompt& chat_prompt) {
+                                             const ChatPrompt& chat_prompt, AnswerGrammars& grammars) {
   Fields fields(body);
   GenerationRequest request;
   if (backend.reads_source() && !chat_prompt.has_template())
@@ -144,15 +131,17 @@ ApiResult<GenerationRequest> ReadChatRequest(const Json& body, const Backend& ba
   ReadMaxTokens(fields, request);
   ReadLogprobs(fields, request);
   RefuseUnsupported(fields);
+  const AnswerForm form = ReadAnswerForm(fields);
   const ChatInput input = ReadChatInput(fields);
   request.ignored_fields = fields.Unknown();
-  if (!fields.ok()) return tl::make_unexpected(fields.error());
-  ForceCalls(fields, input);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
   auto prompt = chat_prompt.Encode(backend.tokenizer(), input);
   if (!prompt) return tl::make_unexpected(std::move(prompt).error());
   request.prompts.push_back(std::move(prompt->ids));
   request.reading = std::move(prompt->reading);
+  auto grammar = grammars.For({form, request.reading.get(), input.tool_choice});
+  if (!grammar) return tl::make_unexpected(std::move(grammar).error());
+  request.grammar = std::move(*grammar);
   CheckLengths(fields, backend, "messages", request);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
   return request;

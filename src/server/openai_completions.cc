@@ -119,7 +119,8 @@ void ReadBestOf(Fields& fields, GenerationRequest& request) {
 
 }  // namespace
 
-ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend) {
+ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backend& backend,
+                                                   AnswerGrammars& grammars) {
   Fields fields(body);
   GenerationRequest request;
   request.continues = !backend.reads_source();
@@ -135,11 +136,15 @@ ApiResult<GenerationRequest> ReadCompletionRequest(const Json& body, const Backe
     fields.Refuse(BadParam("echo", "this model answers a source text, which has no log probabilities",
                            "unsupported_value"));
   ReadBestOf(fields, request);
+  const AnswerForm form = ReadAnswerForm(fields);
   if (fields.ok()) PromptReader(fields, backend, request).Read();
   if (!echo) request.echoes.clear();
   request.ignored_fields = fields.Unknown();
   CheckLengths(fields, backend, "prompt", request);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
+  auto grammar = grammars.For({.form = form, .continues = request.continues});
+  if (!grammar) return tl::make_unexpected(std::move(grammar).error());
+  request.grammar = std::move(*grammar);
   return request;
 }
 

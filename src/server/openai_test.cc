@@ -180,7 +180,7 @@ TEST_F(ServerTest, WrongChatParametersAreNamed) {
                            {R"("presence_penalty":-2.1)", "presence_penalty"},
                            {R"("stream_options":{"include_usage":true})", "stream_options"},
                            {R"("stream":"yes")", "stream"},
-                           {R"("response_format":{"type":"json_object"})", "response_format"},
+                           {R"("response_format":{"type":"xml"})", "response_format"},
                            {R"("tool_choice":"auto")", "tool_choice"},
                            {R"("tools":[{"type":"function","function":{"name":"a b"}}])", "tools"}};
   for (const BadCase& test : cases) {

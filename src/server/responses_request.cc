@@ -126,11 +126,18 @@ void RefuseUnsupported(Fields& fields) {
   if (fields.Bool("background").value_or(false))
     fields.Refuse(
         BadParam("background", "answers in the background are not supported here", "unsupported_value"));
+}
+
+// What chat names response_format, with the schema one level deeper.
+void ReadFormat(Fields& fields, Json& chat) {
   const Json* text = fields.Raw("text");
   const Json format = text != nullptr && text->is_object() ? text->value("format", Json()) : Json();
-  if (format.is_object() && format.value("type", Json()) != "text")
-    fields.Refuse(
-        BadParam("text.format", "only {\"type\": \"text\"} is supported here", "unsupported_value"));
+  if (format.is_null()) return;
+  if (!format.is_object()) return fields.Refuse(BadParam("text.format", "'text.format' must be an object"));
+  if (format.value("type", Json()) == "json_schema")
+    chat["response_format"] = {{"type", "json_schema"}, {"json_schema", format}};
+  else
+    chat["response_format"] = format;
 }
 
 }  // namespace
@@ -156,6 +163,7 @@ ApiResult<Json> ResponseToChat(const Json& body) {
   chat["messages"] = items.Take();
   ReadTools(fields, chat);
   ReadToolChoice(fields, chat);
+  ReadFormat(fields, chat);
   RefuseUnsupported(fields);
   if (!fields.ok()) return tl::make_unexpected(fields.error());
   return chat;

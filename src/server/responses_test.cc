@@ -94,7 +94,7 @@ TEST_F(ResponsesTest, WrongRequestsAreRefused) {
       {R"("input":"a","previous_response_id":"resp_1")", "previous_response_id"},
       {R"("input":"a","background":true)", "background"},
       {R"("input":"a","tools":[{"type":"web_search"}])", "tools"},
-      {R"("input":"a","text":{"format":{"type":"json_object"}})", "text.format"},
+      {R"("input":"a","text":{"format":"json"})", "text.format"},
   };
   for (const auto& bad : kCases) {
     const TestResponse response = Ask(bad.members);

@@ -229,7 +229,7 @@ Answer Service::AnswerJson(const HttpRequest& request, Make make) const {
 
 Answer Service::TokenizeText(const HttpRequest& request, Waker) {
   return AnswerJson(request, [](const Json& body, const Served& served) {
-    return Tokenize(body, *served.backend, served.chat_prompt);
+    return Tokenize(body, *served.backend, served.chat_prompt, *served.grammars);
   });
 }
 
@@ -314,7 +314,7 @@ namespace {
 
 ApiResult<GenerationRequest> ReadChat(const ApiResult<Json>& chat, const Served& served) {
   if (!chat) return tl::make_unexpected(chat.error());
-  return ReadChatRequest(*chat, *served.backend, served.chat_prompt);
+  return ReadChatRequest(*chat, *served.backend, served.chat_prompt, *served.grammars);
 }
 
 }  // namespace
@@ -323,7 +323,7 @@ Answer Service::Chat(const HttpRequest& request, Waker wake) {
   return Compute(
       request, std::move(wake), "chatcmpl-",
       [](const Json& body, const Served& served) {
-        return ReadChatRequest(body, *served.backend, served.chat_prompt);
+        return ReadChatRequest(body, *served.backend, served.chat_prompt, *served.grammars);
       },
       [](AnswerId id, const Json&, const GenerationRequest& generation) {
         return ChatFormat(std::move(id), generation.include_usage);
@@ -333,7 +333,9 @@ Answer Service::Chat(const HttpRequest& request, Waker wake) {
 Answer Service::Completions(const HttpRequest& request, Waker wake) {
   return Compute(
       request, std::move(wake), "cmpl-",
-      [](const Json& body, const Served& served) { return ReadCompletionRequest(body, *served.backend); },
+      [](const Json& body, const Served& served) {
+        return ReadCompletionRequest(body, *served.backend, *served.grammars);
+      },
       [](AnswerId id, const Json&, const GenerationRequest& generation) {
         return CompletionFormat(std::move(id), generation.include_usage);
       });

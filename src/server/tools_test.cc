@@ -124,9 +124,6 @@ TEST_F(ToolsTest, BadToolsAreRefused) {
       {std::string(R"("tool_choice":"sometimes",)") + kTools, "tool_choice"},
       {std::string(R"("tool_choice":{"type":"function","function":{"name":"other"}},)") + kTools,
        "tool_choice"},
-      {std::string(R"("tool_choice":"required",)") + kTools, "tool_choice"},
-      {std::string(R"("tool_choice":{"type":"function","function":{"name":"look"}},)") + kTools,
-       "tool_choice"},
       {std::string(R"("parallel_tool_calls":1,)") + kTools, "parallel_tool_calls"},
   };
   for (const auto& bad : kCases) {
