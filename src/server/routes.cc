@@ -229,7 +229,7 @@ Answer Service::AnswerJson(const HttpRequest& request, Make make) const {
 
 Answer Service::TokenizeText(const HttpRequest& request, Waker) {
   return AnswerJson(request, [](const Json& body, const Served& served) {
-    return Tokenize(body, *served.backend, served.chat_prompt, *served.grammars);
+    return Tokenize(body, *served.backend, served.chat_prompt);
   });
 }
 

@@ -1,6 +1,7 @@
 """The server as a process: it answers, refuses a taken port, and ends when told."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,39 @@ def complete(address):
     request = urllib.request.Request(f"http://{address}/v1/completions", body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
+
+
+def post(address, path, body):
+    request = urllib.request.Request(f"http://{address}{path}", json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return answer.read().decode()
+
+
+def check_forms(address):
+    """The model tells stories; held to a form, it gives that form, whatever is sampled."""
+    schema = {"type": "object", "additionalProperties": False, "required": ["name", "age", "tags"],
+              "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 1, "maximum": 120},
+                             "tags": {"type": "array", "items": {"enum": ["red", "blue"]}, "maxItems": 2}}}
+    chat = {"messages": [{"role": "user", "content": "Who?"}], "max_tokens": 200, "seed": 1}
+
+    def check(text):
+        value = json.loads(text)
+        assert set(value) == {"name", "age", "tags"} and len(value["name"]) <= 12 and 1 <= value["age"] <= 120, text
+        assert len(value["tags"]) <= 2 and set(value["tags"]) <= {"red", "blue"}, text
+
+    wanted = {"response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}}
+    for temperature in (0, 1.5):
+        answer = json.loads(post(address, "/v1/chat/completions", {**chat, **wanted, "n": 3, "temperature": temperature}))
+        for choice in answer["choices"]:
+            assert choice["finish_reason"] == "stop", choice
+            check(choice["message"]["content"])
+    events = post(address, "/v1/chat/completions", {**chat, **wanted, "stream": True}).split("\n\n")
+    deltas = [json.loads(e[6:])["choices"][0]["delta"] for e in events if e.startswith("data: {")]
+    check("".join(delta.get("content") or "" for delta in deltas))
+    answer = json.loads(post(address, "/v1/completions", {"prompt": "Once", "guided_regex": "[0-9]{4}-[a-f]{2}", "max_tokens": 50}))
+    assert re.fullmatch("[0-9]{4}-[a-f]{2}", answer["choices"][0]["text"]), answer
+    answer = json.loads(post(address, "/v1/completions", {"prompt": "Once", "guided_choice": ["yes", "no"], "max_tokens": 50}))
+    assert answer["choices"][0]["text"] in ("yes", "no"), answer
 
 
 def check_keys(program):
@@ -60,6 +94,7 @@ def main():
         told = subprocess.run([program, "run", "-p", "Once upon a time", "--temp", "0", "--max-tokens", "5", "--threads", "1"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         assert answer["choices"][0]["text"] + "\n" == told.stdout, (answer, told)
+        check_forms(address)
         check_keys(program)
         port = address.rsplit(":", 1)[1]
         second = subprocess.run([program, "serve", "--port", port], capture_output=True, text=True, timeout=120)
