@@ -100,7 +100,9 @@ TEST_P(TensorLists, AreFullyAccountedFor) {
   const fs::path root = SLUICE_SOURCE_DIR "/tests";
   const TensorList list = ReadList(root / "tensor_lists" / (GetParam() + ".txt"));
   ASSERT_FALSE(list.names.empty());
-  if (list.tensors > 0) EXPECT_EQ(list.names.size(), list.tensors);
+  if (list.tensors > 0) {
+    EXPECT_EQ(list.names.size(), list.tensors);
+  }
   const auto file = MappedFile::Open(root / "configs" / (list.config + ".json"));
   ASSERT_TRUE(file) << file.error().message;
   const auto json = formats::ParseJson(*file);

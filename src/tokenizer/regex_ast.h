@@ -11,8 +11,8 @@
 namespace sluice::tokenizer {
 
 // Where the two engines of the reference libraries differ: ^ and $ (line or text ends), "{1,3}+" (repeated or
-// possessive). kCommon is for expressions that any engine may check: as kRust, but \d, \w, \s and . match only
-// what they match in all of ECMAScript, Python and Rust.
+// possessive). kCommon is for expressions that any engine may check: as kRust, but \d, \w, \s and . match
+// only what they match in all of ECMAScript, Python and Rust.
 enum class RegexDialect { kOniguruma, kRust, kCommon };
 
 struct RegexNode {
