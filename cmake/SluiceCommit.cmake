@@ -3,6 +3,7 @@
 #   sluice_commit(NAME): a static library with perf/build_commit.h.
 # As a script (-DOUTPUT=file -DSOURCE=folder) it writes that library's source.
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_policy(VERSION 3.25)
   set(commit unknown)
   find_program(git git)
   if(git)

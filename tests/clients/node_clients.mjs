@@ -5,8 +5,9 @@ import Anthropic from "@anthropic-ai/sdk";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { HumanMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
-import { generateText, streamText } from "ai";
+import { generateObject, generateText, streamText } from "ai";
 import OpenAI from "openai";
+import { z } from "zod";
 
 const base = `http://${process.argv[2]}`;
 const question = "Once upon a time";
@@ -59,13 +60,17 @@ async function anthropic({ model, answer }) {
 
 async function vercel({ model, answer }) {
   const provider = createOpenAICompatible({
-    name: "sluice", baseURL: `${base}/v1`, apiKey: "none", includeUsage: true,
+    name: "sluice", baseURL: `${base}/v1`, apiKey: "none", includeUsage: true, supportsStructuredOutputs: true,
   });
   const ask = { model: provider(model), prompt: question, maxOutputTokens: 8, temperature: 0, maxRetries: 0 };
   const whole = await generateText(ask);
   assert.equal(whole.text, answer);
   assert.ok(whole.usage.inputTokens > 0);
   assert.equal(await collect(streamText(ask).textStream, (text) => text), answer);
+  const made = await generateObject({
+    ...ask, maxOutputTokens: 200, schema: z.object({ name: z.string().max(12), old: z.boolean() }),
+  });
+  assert.equal(typeof made.object.old, "boolean");
 }
 
 async function langchain({ model, answer }) {
