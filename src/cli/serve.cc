@@ -27,6 +27,7 @@ struct Options {
   bool open = false;  // no key is needed, wherever it listens
   int64_t port = 8080, context = 0, kv_tokens = 0, drain_seconds = 30;
   double queue_seconds = 0;
+  int64_t step_tokens = engine::EngineOptions().max_batch_tokens;
   int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
   bool no_prefix_cache = false;
   std::string loras, lora_directory;
@@ -83,6 +84,7 @@ Result<std::shared_ptr<server::Backend>> OpenBackend(const std::string& path, co
                                                      const Options& options) {
   engine::EngineOptions engine_options{.context = static_cast<int>(options.context),
                                        .kv_tokens = options.kv_tokens,
+                                       .max_batch_tokens = static_cast<int>(options.step_tokens),
                                        .max_running = static_cast<int>(options.max_batch),
                                        .max_queue = static_cast<int>(options.max_queue),
                                        .queue_seconds = options.queue_seconds,
@@ -233,6 +235,8 @@ void AddServe(CLI::App& program, Action& action) {
                     "Longest prompt and answer in tokens; 0: the model's, at most 4096");
   settings->Integer("--kv-tokens", &options->kv_tokens, 0, INT64_MAX,
                     "Tokens kept over all requests; 0: four contexts");
+  settings->Integer("--step-tokens", &options->step_tokens, 1, 65536,
+                    "Tokens computed in one step; fewer keep answers flowing while prompts are read");
   settings->Integer("--max-batch", &options->max_batch, 1, INT32_MAX, "Requests computed at once");
   settings->Integer("--max-queue", &options->max_queue, 1, INT32_MAX,
                     "Requests computed or waiting; more are answered 429");
