@@ -50,9 +50,11 @@ class Determiner {
     if (full())
       return Fail(
           ErrorCode::kUsage,
-          fmt::format("the grammar is too complex: its automaton needs more than {} states or {} edges",
-                      limits_.states, limits_.edges),
-          "shorten repetitions, alternatives or character classes");
+          fmt::format(
+              "the grammar is too complex: its automaton needs more than {} states or {} edges, or {} "
+              "steps to be found",
+              limits_.states, limits_.edges, limits_.work),
+          "shorten repetitions, alternatives or character classes, or require more of many properties");
     return std::move(out_);
   }
 
@@ -70,7 +72,7 @@ class Determiner {
   size_t first_ = 0, most_ = 0;
 
   bool full() const {
-    return out_.states.size() > limits_.states || edges_ > limits_.edges || work_ > 64 * limits_.edges;
+    return out_.states.size() > limits_.states || edges_ > limits_.edges || work_ > limits_.work;
   }
 
   Set Closure(Set seeds) {

@@ -22,6 +22,7 @@ struct Limits {
   size_t expressions = 500'000;  // with the bytes of their texts
   size_t states = 400'000;       // of the automaton, while it is built too
   size_t edges = 4'000'000;
+  size_t work = 32'000'000;   // states looked at on the way to it; some 40 ns and 8 bytes each
   uint32_t depth = 2'000;     // nesting of expressions
   size_t stacks = 4'096;      // ways to read what was written so far
   size_t bytes = 96 << 20;    // what is remembered of one grammar's masks
