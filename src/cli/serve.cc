@@ -25,7 +25,7 @@ struct Options {
   bool print = false;  // the settings, instead of serving
   std::string model, host = "127.0.0.1", key, key_file, keys;
   bool open = false;  // no key is needed, wherever it listens
-  int64_t port = 8080, context = 0, kv_tokens = 0, drain_seconds = 30;
+  int64_t port = 8080, context = 0, kv_tokens = 0, drain_seconds = 30, stuck_seconds = 120;
   double queue_seconds = 0;
   int64_t step_tokens = engine::EngineOptions().max_batch_tokens;
   int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
@@ -173,6 +173,7 @@ Result<int> Serve(Options& options, Settings& settings) {
       STDERR_FILENO, text ? server::LogFormat::kText : server::LogFormat::kJson, LevelOf(options.log_level));
   server_options.service.log = log;
   server_options.service.log_prompts = options.log_prompts;
+  server_options.service.stuck_after = static_cast<double>(options.stuck_seconds);
   server_options.http.host = options.host;
   server_options.http.port = static_cast<uint16_t>(options.port);
   server_options.http.drain_timeout = std::chrono::seconds(options.drain_seconds);
@@ -208,6 +209,8 @@ void AddServing(Settings& settings, Options& options) {
   settings.Text("--tls-key", "FILE", &options.tls_key, "And this key (PEM)");
   settings.Integer("--drain-timeout", &options.drain_seconds, 0, 86'400,
                    "Seconds that running answers get after SIGTERM");
+  settings.Integer("--stuck-after", &options.stuck_seconds, 1, 86'400,
+                   "Seconds that one step may take before /health answers 503");
   settings.Choice("--log-format", &options.log_format, {"auto", "json", "text"},
                   "How the log is written; auto: text on a terminal, else JSON");
   settings.Choice("--log-level", &options.log_level, {"debug", "info", "warning", "error"},

@@ -86,6 +86,7 @@ class EngineImpl final : public Engine {
     const std::lock_guard lock(mutex_);
     EngineStats stats = stats_;
     stats.waiting = open_ - stats.running;
+    if (step_began_) stats.step_seconds = SecondsBetween(*step_began_, Clock::now());
     return stats;
   }
   std::vector<std::vector<int64_t>> expert_tokens() const override {
@@ -189,6 +190,7 @@ class EngineImpl final : public Engine {
   // Moves new requests and cancellations to the scheduler; sleeps while there is nothing to do. False: stop.
   bool TakeWork() {
     std::unique_lock lock(mutex_);
+    step_began_.reset();
     wake_.wait(lock, [&] {
       return stopping_ || !inbox_.empty() || !cancelled_.empty() ||
              scheduler_.running() + scheduler_.waiting() > 0;
@@ -198,6 +200,7 @@ class EngineImpl final : public Engine {
     for (RequestId id : cancelled_)
       if (Sequence* s = scheduler_.Find(id)) s->ended = true;
     cancelled_.clear();
+    step_began_ = Clock::now();
     return !stopping_;
   }
 
@@ -468,8 +471,9 @@ class EngineImpl final : public Engine {
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Sequence>> inbox_;
   std::vector<RequestId> cancelled_;
-  int open_ = 0;       // requests accepted and not ended
-  EngineStats stats_;  // but `waiting`
+  int open_ = 0;                                 // requests accepted and not ended
+  EngineStats stats_;                            // but `waiting`
+  std::optional<Clock::time_point> step_began_;  // nothing: the loop sleeps
   std::vector<std::vector<int64_t>> expert_tokens_;
   RequestId last_id_ = 0;
   bool stopping_ = false;

@@ -38,6 +38,7 @@ struct EngineStats {
   int64_t prefix_queries = 0, prefix_hits = 0;  // tokens that others may have computed before, and that were
   // Now. Used: by running requests. Idle ones hold pages that nobody uses, and are taken when others run out.
   int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;
+  double step_seconds = 0;  // since the running step began; 0: none runs
 };
 
 // Threads: every public method may be called from any thread.

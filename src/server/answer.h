@@ -2,6 +2,7 @@
 // sockets.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,6 +41,10 @@ class PendingAnswer {
   };
   // What has come since the last call; never waits.
   virtual Progress Take() = 0;
+  // When Take has something to say even if nobody was woken.
+  virtual std::chrono::steady_clock::time_point late_at() const {
+    return std::chrono::steady_clock::time_point::max();
+  }
 };
 
 using Waker = std::function<void()>;

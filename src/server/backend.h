@@ -19,6 +19,7 @@ struct BackendLoad {
   int64_t preemptions = 0;                          // requests put back to be computed again
   int64_t prefix_queries = 0, prefix_hits = 0;      // tokens looked for in the prefix cache, and found
   int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;  // idle: kept for later requests
+  double step_seconds = 0;  // since what is being computed began; 0: nothing is
 };
 
 // Every method may be called from any thread.

@@ -43,7 +43,8 @@ class EngineBackend final : public Backend {
             .prefix_hits = stats.prefix_hits,
             .kv_blocks = stats.kv_blocks,
             .kv_blocks_used = stats.kv_blocks_used,
-            .kv_blocks_idle = stats.kv_blocks_idle};
+            .kv_blocks_idle = stats.kv_blocks_idle,
+            .step_seconds = stats.step_seconds};
   }
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }

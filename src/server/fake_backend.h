@@ -80,6 +80,8 @@ class FakeBackend final : public Backend {
   }
   // Later answers report so many tokens of their prompts as known before.
   void KnowPrompts(int64_t cached) { cached_ = cached; }
+  // From now on as one whose step began so long ago.
+  void ComputeSince(double seconds) { step_seconds_ = seconds; }
   void RefuseSubmit(Error error) { refusal_ = std::move(error); }
   std::vector<engine::Request> requests() {
     std::lock_guard lock(mutex_);
@@ -121,7 +123,8 @@ class FakeBackend final : public Backend {
             .prefix_hits = 64,
             .kv_blocks = 8,
             .kv_blocks_used = 2,
-            .kv_blocks_idle = 5};
+            .kv_blocks_idle = 5,
+            .step_seconds = step_seconds_};
   }
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }
@@ -149,6 +152,7 @@ class FakeBackend final : public Backend {
   int fail_after_ = -1;
   engine::Finish failure_ = engine::Finish::kError;
   int64_t cached_ = 0;
+  std::atomic<double> step_seconds_ = 0;
   std::optional<Error> refusal_;
   bool stopping_ = false;
   std::thread worker_;

@@ -27,20 +27,30 @@ Reply ErrorReply(const ApiError& error) {
   return {error.status, Dump(ToJson(error)), "application/json", error.headers};
 }
 
-ApiError FailureOf(const engine::Event& event) {
-  if (event.finish == engine::Finish::kCancelled)
-    return {.status = 503, .message = "the server is shutting down", .type = "server_error"};
-  ApiError error = FromEngine(event.error);
-  if (event.finish != engine::Finish::kTimeout) return error;
-  // The same again would take as long: clients are told not to repeat it by themselves.
+namespace {
+
+// The same again would take as long: clients are told not to repeat it by themselves.
+ApiError TimedOut(std::string message) {
   return {.status = 504,
-          .message = std::move(error.message),
+          .message = std::move(message),
           .type = "timeout_error",
           .code = "request_timeout",
           .headers = {{"x-should-retry", "false"}}};
 }
 
+}  // namespace
+
+ApiError FailureOf(const engine::Event& event) {
+  if (event.finish == engine::Finish::kCancelled)
+    return {.status = 503, .message = "the server is shutting down", .type = "server_error"};
+  ApiError error = FromEngine(event.error);
+  return event.finish == engine::Finish::kTimeout ? TimedOut(std::move(error.message)) : error;
+}
+
 namespace {
+
+// Behind a request's time, in which the engine ends it. An engine that is stuck in a step does not.
+constexpr std::chrono::seconds kEngineIsLate{2};
 
 class Generation final : public PendingAnswer {
  public:
@@ -98,6 +108,10 @@ class Generation final : public PendingAnswer {
     }
     for (const auto& prompt : request_.prompts) usage_.prompt_tokens += static_cast<int64_t>(prompt.size());
     unfinished_ = count;
+    if (request_.seconds > 0)
+      late_at_ = Clock::now() + kEngineIsLate +
+                 std::chrono::duration_cast<Clock::duration>(
+                     std::chrono::duration<double>(std::min(request_.seconds, kLongestWait)));
     return {};
   }
 
@@ -116,12 +130,20 @@ class Generation final : public PendingAnswer {
       if (progress.failed || progress.reply) break;
     }
     if (mailbox_->lost() && !progress.failed && !progress.reply) Break(OutOfMemory(), progress);
+    if (unfinished_ > 0 && Clock::now() > late_at_ && !progress.failed && !progress.reply)
+      Break(TimedOut(fmt::format("no answer came in the {} s that the request allows", request_.seconds)),
+            progress);
     if (unfinished_ == 0 && !progress.failed && !progress.reply) Finish(progress);
     progress.done = progress.failed || unfinished_ == 0 || progress.reply.has_value();
     return progress;
   }
 
+  std::chrono::steady_clock::time_point late_at() const override { return late_at_; }
+
  private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr double kLongestWait = 1e8;  // seconds
+
   std::shared_ptr<Backend> owner_;
   Backend& backend_;
   GenerationRequest request_;
@@ -135,6 +157,7 @@ class Generation final : public PendingAnswer {
   Usage usage_;
   size_t unfinished_ = 0;
   bool started_ = false;
+  Clock::time_point late_at_ = Clock::time_point::max();
 
   engine::Request EngineRequest(size_t prompt, size_t index) const {
     engine::Request request;

@@ -151,7 +151,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // False: the connection is over.
   asio::awaitable<bool> Respond(const HttpRequest& request);
   asio::awaitable<bool> Follow(PendingAnswer& answer, const HttpRequest& request, bool keep_alive);
-  asio::awaitable<bool> WaitForNews(bool comment, bool chunked);
+  asio::awaitable<bool> WaitForNews(const PendingAnswer& answer, bool chunked);
   Waker MakeWaker();
   void WatchPeer();
   void WatchForReset();
@@ -434,17 +434,20 @@ asio::awaitable<bool> Session::Follow(PendingAnswer& answer, const HttpRequest& 
     }
     if (progress.done) co_return chunked;
     if (half_closed_ && !head_sent && !co_await write_head()) co_return false;
-    if (!co_await WaitForNews(answer.streamed(), chunked)) co_return false;
+    if (!co_await WaitForNews(answer, chunked)) co_return false;
   }
   co_return false;
 }
 
-// Until the answer has progressed or the peer has changed. In a long silence a stream gets a comment.
-asio::awaitable<bool> Session::WaitForNews(bool comment, bool chunked) {
+// Until the answer has progressed, is late, or the peer has changed. In a long silence a stream gets a
+// comment.
+asio::awaitable<bool> Session::WaitForNews(const PendingAnswer& answer, bool chunked) {
   if (!news_ && !gone_) {
     error_code error;
-    news_timer_.expires_after(kCommentInterval);
+    const auto comment_at = std::chrono::steady_clock::now() + kCommentInterval;
+    news_timer_.expires_at(std::min(comment_at, answer.late_at()));
     co_await news_timer_.async_wait(Into(error));
+    const bool comment = answer.streamed() && comment_at < answer.late_at();
     std::string waiting = Framed(kSseComment, chunked);
     if (!error && comment && !news_) co_return co_await Write(std::move(waiting));
   }

@@ -198,13 +198,19 @@ Answer Service::Handle(const HttpRequest& request, Waker wake) {
   }
 }
 
+bool Service::Stuck() const {
+  const auto served = models_.Standard();
+  return served && served->backend->load().step_seconds > options_.stuck_after;
+}
+
 Answer Service::Health(const HttpRequest&, Waker) {
   if (draining_) return Reply{503, Dump({{"status", "draining"}})};
+  if (Stuck()) return Reply{503, Dump({{"status", "stuck"}})};
   return Reply{200, Dump({{"status", "ok"}})};
 }
 
 Answer Service::Ready(const HttpRequest&, Waker) {
-  const bool ready = !draining_ && models_.Standard() != nullptr;
+  const bool ready = !draining_ && models_.Standard() != nullptr && !Stuck();
   return Reply{ready ? 200 : 503, Dump({{"ready", ready}})};
 }
 

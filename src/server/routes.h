@@ -21,6 +21,7 @@ struct ServiceOptions {
   SecurityOptions security;
   std::shared_ptr<Log> log;  // null: nobody listens
   bool log_prompts = false;  // with what was asked and answered
+  double stuck_after = 120;  // seconds in one step, and /health says 503
   LoraOptions lora;
 };
 
@@ -54,6 +55,8 @@ class Service {
 
   // The model that the body names, or the standard one.
   ApiResult<std::shared_ptr<Served>> Pick(const nlohmann::ordered_json& body) const;
+  // Whether the standard model's engine has been in one step for too long.
+  bool Stuck() const;
   ApiResult<Answer> Dispatch(const HttpRequest& request, Waker wake);
   ApiResult<void> Admit(const Route& route, const HttpRequest& request) const;
   // Answers with what `make` gives for the body and its model.

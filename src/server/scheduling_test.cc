@@ -47,6 +47,21 @@ TEST_F(ServerTest, AnAnswerOutOfTimeIsAnError) {
   EXPECT_EQ(Json::parse(events.back())["error"]["code"], "request_timeout");
 }
 
+TEST_F(ServerTest, AStuckEngineKeepsNobodyWaiting) {
+  backend.Hold();
+  Start();
+  EXPECT_EQ(Chat(R"("timeout":0.01)").Error("code"), "request_timeout");
+  const auto events = Events(Chat(R"("stream":true,"timeout":0.01)").body);
+  EXPECT_EQ(Json::parse(events.back())["error"]["code"], "request_timeout");
+  EXPECT_TRUE(backend.WaitForCancels(2));
+  EXPECT_EQ(Get("/health").status, 200);
+  backend.ComputeSince(ServiceOptions().stuck_after + 1);
+  EXPECT_EQ(Get("/health").status, 503);
+  EXPECT_EQ(Get("/ready").status, 503);
+  backend.ComputeSince(ServiceOptions().stuck_after - 1);
+  EXPECT_EQ(Get("/health").status, 200);
+}
+
 TEST_F(ServerTest, UsageSaysWhatWasKnownOfThePrompt) {
   backend.KnowPrompts(1);
   Start();
