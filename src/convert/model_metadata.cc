@@ -178,6 +178,13 @@ class Writer {
       if (yarn->beta_fast != YarnScaling{}.beta_fast) Set("rope.scaling.yarn_beta_fast", yarn->beta_fast);
       if (yarn->beta_slow != YarnScaling{}.beta_slow) Set("rope.scaling.yarn_beta_slow", yarn->beta_slow);
     }
+    if (const auto* two = std::get_if<LongRopeScaling>(&rope.scaling)) {
+      Set("rope.scaling.original_context_length", Count(two->original_ctx));
+      Set("rope.scaling.attn_factor", two->long_magnitude);
+      // Nobody else's key: others use one factor for requests of any length.
+      if (two->short_magnitude != two->long_magnitude)
+        Set("rope.scaling.short_attn_factor", two->short_magnitude);
+    }
   }
 
   void Experts(const Moe& m) {
@@ -189,6 +196,8 @@ class Writer {
     if (m.router.score == Router::Score::kSoftmax) Set("expert_gating_func", Count(1));
     if (m.router.score == Router::Score::kSigmoid) Set("expert_gating_func", Count(2));
     if (m.router.score == Router::Score::kSoftmaxOfTopK) Set("expert_gating_func", Count(3));
+    // Nobody else's key: others weigh the chosen by a softmax, without it.
+    if (m.router.score == Router::Score::kSparseMixer) Set("router_jitter_noise", m.router.jitter);
     if (m.router.groups) {
       Set("expert_group_count", Count(m.router.groups->count));
       Set("expert_group_used_count", Count(m.router.groups->keep));

@@ -122,9 +122,15 @@ Desc GgufForm(Desc desc) {
     for (model::Branch& branch : layer) {
       auto* gqa = std::get_if<model::Gqa>(&branch.op);
       auto* rope = gqa ? std::get_if<model::Rope>(&gqa->position) : nullptr;
-      if (!rope || !std::holds_alternative<model::Llama3Scaling>(rope->scaling)) continue;
-      rope->scaling = {};
-      rope->file_factors = true;
+      if (!rope) continue;
+      if (std::holds_alternative<model::Llama3Scaling>(rope->scaling)) {
+        rope->scaling = {};
+        rope->file_factors = true;
+      } else if (auto* two = std::get_if<model::LongRopeScaling>(&rope->scaling)) {
+        two->short_factors.clear();
+        two->long_factors.clear();
+        rope->file_factors = true;
+      }
     }
   return desc;
 }

@@ -26,8 +26,11 @@ const Op* AttentionOf(const Desc& desc, int layer) {
   return nullptr;
 }
 
-// What the frequencies of `rope` are divided by, against those of the same theta unscaled.
-std::vector<float> FrequencyDivisors(const Rope& rope) {
+// What the frequencies of `rope` are divided by, against those of the same theta unscaled: the table that is
+// called `canonical`.
+std::vector<float> FrequencyDivisors(const Rope& rope, std::string_view canonical) {
+  if (const auto* two = std::get_if<model::LongRopeScaling>(&rope.scaling))
+    return canonical == "rope_factors_long" ? two->long_factors : two->short_factors;
   Rope plain = rope;
   plain.scaling = {};
   const std::vector<float> scaled = model::RopeFrequencies(rope);
@@ -100,10 +103,10 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
       model::DecodeViewRow(*view, r, rows.kv_b_.data() + r * view->cols);
     return rows;
   }
-  if (need.canonical == "rope_factors" && !weights.Find(need.canonical)) {
+  if (need.canonical.starts_with("rope_factors") && !weights.Find(need.canonical)) {
     const Gqa* attention = AttentionOf<Gqa>(source, 0);
     const Rope* rope = attention ? std::get_if<Rope>(&attention->position) : nullptr;
-    if (rope) rows.computed_ = FrequencyDivisors(*rope);
+    if (rope) rows.computed_ = FrequencyDivisors(*rope, need.canonical);
     if (rows.computed_.size() != static_cast<size_t>(need.cols))
       return Fail(ErrorCode::kConfig,
                   "the divisors of the rotary frequencies are neither stored nor implied");

@@ -63,7 +63,7 @@ class Sum {
 
  private:
   void Add(const WeightNeed& need) {
-    if (need.canonical == "rope_factors") return;  // a table, not a parameter
+    if (need.canonical.starts_with("rope_factors")) return;  // a table, not a parameter
     const bool routed = need.experts > 0;
     const int64_t used = routed ? need.used_experts : 1, copies = routed ? need.experts : 1;
     const int64_t elements = need.rows * need.cols;

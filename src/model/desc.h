@@ -41,7 +41,7 @@ struct YarnScaling {
 // Two sets of divisors of the frequencies (LongRoPE, arXiv 2402.13753): a request whose prompt and answer
 // together are longer than original_ctx uses the long one from its first token on.
 struct LongRopeScaling {
-  std::vector<float> short_factors, long_factors;  // [dims / 2]
+  std::vector<float> short_factors, long_factors;  // [dims / 2]; empty where the file holds them
   float short_magnitude = 1, long_magnitude = 1;   // of cos and sin
   int original_ctx = 4096;
   bool operator==(const LongRopeScaling&) const = default;
@@ -54,7 +54,9 @@ struct Rope {
   bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + dims/2)
   int still_pairs = 0;       // the last pairs of `dims` that are not rotated after all
   RopeScaling scaling;
-  bool file_factors = false;  // the file holds divisors of the frequencies (weight "rope_factors")
+  // The file holds divisors of the frequencies: weight "rope_factors", for LongRoPE "rope_factors_short" and
+  // "rope_factors_long".
+  bool file_factors = false;
   bool operator==(const Rope&) const = default;
 };
 struct NoPosition {

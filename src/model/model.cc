@@ -22,10 +22,9 @@ class Builder {
     SLUICE_CHECK_OK(Matrix("embed", &model->embed));
     if (!desc_.tied) SLUICE_CHECK_OK(Matrix("head", &model->head));
     if (desc_.head_bias) SLUICE_CHECK_OK(Vector("head.bias", &model->head_bias));
-    if (const WeightView* factors = weights_.Find("rope_factors")) {
-      SLUICE_CHECK_OK(CheckRopeFactors(*factors));
-      packer_.Vector(*factors, &model->rope_factors);
-    }
+    SLUICE_CHECK_OK(RopeFactors("rope_factors", &model->rope_factors));
+    SLUICE_CHECK_OK(RopeFactors("rope_factors_short", &model->rope_factors));
+    SLUICE_CHECK_OK(RopeFactors("rope_factors_long", &model->long_rope_factors));
     SLUICE_CHECK_OK(BuildStack(desc_.decoder, "", &model->decoder));
     return desc_.encoder ? BuildStack(*desc_.encoder, kEncoderPrefix, &model->encoder) : Status{};
   }
@@ -46,6 +45,14 @@ class Builder {
         SLUICE_CHECK_OK(BuildBranch(stack.layers[layer_][b], &branches[b]));
       if (desc_.layer_scale) SLUICE_CHECK_OK(Vector("layer_scale", &out->layer_scales[layer_]));
     }
+    return {};
+  }
+
+  Status RopeFactors(const char* name, const float** out) {
+    const WeightView* factors = weights_.Find(name);
+    if (!factors) return {};
+    SLUICE_CHECK_OK(CheckRopeFactors(*factors));
+    packer_.Vector(*factors, out);
     return {};
   }
 

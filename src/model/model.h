@@ -100,7 +100,8 @@ struct Model {
   PackedMatrix embed, head;  // the same matrix where the head is tied
   const float* head_bias = nullptr;
   StackWeights decoder, encoder;
-  const float* rope_factors = nullptr;  // [dims/2], null: none
+  const float* rope_factors = nullptr;       // [dims/2], null: none
+  const float* long_rope_factors = nullptr;  // LongRoPE's for long requests
   Arena arena;
   std::vector<MappedFile> files;  // of a packed model
   std::unique_ptr<ReadAhead> read_ahead;

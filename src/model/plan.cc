@@ -330,14 +330,16 @@ class Compiler {
     if (rope == nullptr || rope->dims == 0) return -1;
     const auto found = std::ranges::find(ropes_, *rope);
     if (found != ropes_.end()) return static_cast<int>(found - ropes_.begin());
-    std::span<const float> factors;
-    if (rope->file_factors && model_.rope_factors)
-      factors = {model_.rope_factors, static_cast<size_t>(rope->dims / 2)};
+    const auto factors_of = [&](const float* divisors) -> std::span<const float> {
+      if (!rope->file_factors || !divisors) return {};
+      return {divisors, static_cast<size_t>(rope->dims / 2)};
+    };
     ropes_.push_back(*rope);
-    RopeTable table{.usual = {RopeFrequencies(*rope, factors), RopeMagnitude(*rope)},
+    RopeTable table{.usual = {RopeFrequencies(*rope, factors_of(model_.rope_factors)), RopeMagnitude(*rope)},
                     .interleaved = rope->interleaved};
     if (const auto* two = std::get_if<LongRopeScaling>(&rope->scaling)) {
-      table.long_request = {RopeFrequencies(*rope, factors, true), RopeMagnitude(*rope, true)};
+      table.long_request = {RopeFrequencies(*rope, factors_of(model_.long_rope_factors), true),
+                            RopeMagnitude(*rope, true)};
       table.original_ctx = two->original_ctx;
     }
     plan_.ropes.push_back(std::move(table));

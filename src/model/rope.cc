@@ -51,7 +51,7 @@ std::vector<float> RopeFrequencies(const Rope& rope, std::span<const float> file
     if (const auto* linear = std::get_if<LinearScaling>(&rope.scaling)) f /= linear->factor;
     if (const auto* llama3 = std::get_if<Llama3Scaling>(&rope.scaling)) f = Scaled(*llama3, f);
     if (const auto* yarn = std::get_if<YarnScaling>(&rope.scaling)) f = Scaled(rope, *yarn, i, f);
-    if (const auto* two = std::get_if<LongRopeScaling>(&rope.scaling))
+    if (const auto* two = std::get_if<LongRopeScaling>(&rope.scaling); two && !rope.file_factors)
       f /= (long_request ? two->long_factors : two->short_factors)[i];
     if (i >= rope.dims / 2 - rope.still_pairs) f = 0;
     frequencies[i] = static_cast<float>(f);

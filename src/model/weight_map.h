@@ -1,8 +1,8 @@
 // Where a model's weights are. A rule maps a canonical name to a tensor of the checkpoint; resolving the
 // rules gives views of the mapped files, never copies, so that experts can be streamed.
 //
-// Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors. Layer L:
-// layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
+// Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors,
+// rope_factors_short, rope_factors_long. Layer L: layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
 // attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or
 // attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; of an indexer attn.index_q,
 // attn.index_k, attn.index_k_norm (+ .bias), attn.index_weights; ffn.norm, ffn.gate, ffn.up, ffn.down;

@@ -62,7 +62,11 @@ class Collector {
         const auto* gqa = std::get_if<Gqa>(&branch.op);
         const auto* mla = std::get_if<Mla>(&branch.op);
         const Rope* rope = gqa ? std::get_if<Rope>(&gqa->position) : mla ? &mla->rope : nullptr;
-        if (rope && rope->file_factors) return void(Vector("rope_factors", rope->dims / 2));
+        if (!rope || !rope->file_factors) continue;
+        const bool two = std::holds_alternative<LongRopeScaling>(rope->scaling);
+        Vector(two ? "rope_factors_short" : "rope_factors", rope->dims / 2);
+        if (two) Vector("rope_factors_long", rope->dims / 2);
+        return;
       }
     }
   }

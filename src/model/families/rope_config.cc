@@ -59,18 +59,22 @@ YarnScaling ReadYarn(const Config& c) {
   return scaling;
 }
 
-// Without magnitudes of its own, attention grows with the logarithm of the stretched context.
+// A GGUF has the factors in tensors. Without magnitudes of its own, attention grows with the logarithm of the stretched context.
 LongRopeScaling ReadLongRope(const Config& c, int dims) {
   const size_t pairs = static_cast<size_t>(dims / 2);
-  LongRopeScaling scaling{.short_factors = c.Floats("rope_scaling.short_factor", pairs),
-                          .long_factors = c.Floats("rope_scaling.long_factor", pairs)};
+  LongRopeScaling scaling;
+  if (!c.from_gguf()) {
+    scaling.short_factors = c.Floats("rope_scaling.short_factor", pairs);
+    scaling.long_factors = c.Floats("rope_scaling.long_factor", pairs);
+  }
   const std::string_view nested = "rope_scaling.original_max_position_embeddings";
   scaling.original_ctx = c.Int(c.Has(nested) ? nested : "original_max_position_embeddings");
   const double factor = static_cast<double>(c.Int("max_position_embeddings")) / scaling.original_ctx;
   double grown = 1;
   if (factor > 1 && scaling.original_ctx > 1)
     grown = std::sqrt(1 + std::log(factor) / std::log(scaling.original_ctx));
-  const float both = c.Float("rope_scaling.attention_factor", static_cast<float>(grown));
+  const float both = c.Float(c.from_gguf() ? "rope_scaling.attn_factor" : "rope_scaling.attention_factor",
+                             static_cast<float>(grown));
   scaling.short_magnitude = c.Float("rope_scaling.short_mscale", both);
   scaling.long_magnitude = c.Float("rope_scaling.long_mscale", both);
   return scaling;
@@ -89,6 +93,11 @@ Rope ReadRope(const Config& config, const RopeOptions& options) {
       .theta = config.Float("rope_theta", 1e4f), .dims = options.dims, .interleaved = options.interleaved};
   if (rope.theta <= 1) config.Refuse("rope_theta", "is not above 1");
   rope.file_factors = config.from_gguf() && config.FindTensor("rope_freqs.weight");
+  if (config.from_gguf() && config.FindTensor("rope_factors_long.weight")) {
+    rope.scaling = ReadLongRope(config, options.dims);
+    rope.file_factors = true;
+    return rope;
+  }
   if (!config.Has("rope_scaling")) return rope;
 
   const std::string type = config.String(TypeKey(config), "");
