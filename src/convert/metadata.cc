@@ -25,6 +25,9 @@ struct ToRead {
   GgufValue operator()(const std::vector<int32_t>& v) const {
     return GgufArray(std::vector<int64_t>(v.begin(), v.end()));
   }
+  GgufValue operator()(const std::vector<uint8_t>& v) const {
+    return GgufArray(std::vector<uint64_t>(v.begin(), v.end()));
+  }
 };
 
 template <typename T>

@@ -15,7 +15,7 @@
 namespace sluice::convert {
 
 using MetadataValue = std::variant<bool, uint32_t, int32_t, float, std::string, std::vector<std::string>,
-                                   std::vector<float>, std::vector<int32_t>>;
+                                   std::vector<float>, std::vector<int32_t>, std::vector<uint8_t>>;
 
 class MetadataList {
  public:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <variant>
 
+#include "convert/description_difference.h"
 #include "formats/checkpoint.h"
 
 namespace sluice::convert {
@@ -15,8 +16,6 @@ namespace {
 using namespace model;  // NOLINT: this file translates the model's words
 
 uint32_t Count(int64_t n) { return static_cast<uint32_t>(n); }
-
-bool Near(float a, float b) { return std::fabs(a - b) <= 1e-5f * std::fabs(a); }
 
 // Architectures mean two things by logit_scale, and those that divide by it call the scale of attention by
 // another name.
@@ -35,13 +34,27 @@ class Writer {
     Set("attention.layer_norm_rms_epsilon", desc.decoder.final_norm.eps);
     if (desc.decoder.final_norm.kind == Norm::Kind::kLayer)
       Set("attention.layer_norm_epsilon", desc.decoder.final_norm.eps);
+    implied_scale_ = desc.encoder.has_value();
     Scales(desc);
     if (desc.logit_cap != 0) Set("final_logit_softcapping", desc.logit_cap);
+    some_see_all_ = SomeSeeAll(desc);
+    if (desc.encoder) Source(desc);
+    Layers(desc);
+  }
+
+ private:
+  // What only models with an encoder say; both stacks have layers of the same kind.
+  void Source(const Desc& desc) {
+    Set("block_count", Count(static_cast<int64_t>(desc.encoder->layers.size())));
+    Set("decoder_block_count", Count(static_cast<int64_t>(desc.decoder.layers.size())));
+    Set("decoder_start_token_id", Count(desc.start_token));
+  }
+
+  void Layers(const Desc& desc) {
     std::optional<Ffn> dense;
     std::optional<Moe> sparse;
     int leading = 0;
     std::vector<int32_t> choosers;  // layers with an indexer of their own
-    some_see_all_ = SomeSeeAll(desc);
     for (const Layer& layer : desc.decoder.layers)
       for (const Branch& branch : layer) {
         if (const auto* gqa = std::get_if<Gqa>(&branch.op)) Attention(*gqa);
@@ -68,7 +81,6 @@ class Writer {
     Experts(*sparse);
   }
 
- private:
   // Where some layers keep a state instead: every how many there is one that does not.
   void FullAttention(const Desc& desc) {
     for (size_t l = 1; l < desc.decoder.layers.size(); ++l) {
@@ -102,7 +114,7 @@ class Writer {
 
   void Scales(const Desc& desc) {
     if (desc.embed_scale != 1) Set("embedding_scale", desc.embed_scale);
-    if (desc.logit_scale != 1)
+    if (desc.logit_scale != 1 && !implied_scale_)
       Set("logit_scale", words_ == ScaleWords::kMultiply ? desc.logit_scale : 1 / desc.logit_scale);
     const float residual = desc.decoder.layers.empty() || desc.decoder.layers.front().empty()
                                ? 1
@@ -121,9 +133,11 @@ class Writer {
     Set("attention.value_length", Count(a.head_dim));
     if (a.clip > 0) Set("attention.clamp_kqv", a.clip);
     if (a.logit_cap > 0) Set("attn_logit_softcapping", a.logit_cap);
-    if (!Near(a.scale, 1 / std::sqrt(static_cast<float>(a.head_dim))))
+    if (!implied_scale_ && !Near(a.scale, 1 / std::sqrt(static_cast<float>(a.head_dim))))
       Set(words_ == ScaleWords::kMultiply ? "attention.output_scale" : "attention.scale", a.scale);
     if (a.window > 0) Set("attention.sliding_window", Count(a.window));
+    if (const auto* bias = std::get_if<RelativeBias>(&a.position))
+      Set("attention.relative_buckets_count", Count(bias->buckets));
     const auto* rope = std::get_if<Rope>(&a.position);
     if (rope && a.window > 0 && some_see_all_)
       Set("rope.freq_base_swa", rope->theta);
@@ -210,60 +224,10 @@ class Writer {
 
   const std::string prefix_;
   const ScaleWords words_;
-  bool some_see_all_ = false;  // attention without a window
+  bool some_see_all_ = false;   // attention without a window
+  bool implied_scale_ = false;  // attention and logits are scaled as the architecture has it
   MetadataList& list_;
 };
-
-Rope* RopeOf(Branch& branch) {
-  if (auto* gqa = std::get_if<Gqa>(&branch.op)) return std::get_if<Rope>(&gqa->position);
-  if (auto* mla = std::get_if<Mla>(&branch.op)) return &mla->rope;
-  return nullptr;
-}
-
-// `read` with what may differ taken from `wanted`: the pairing of rotated elements, whether norms' weights
-// are kept less one and rates as logarithms, and roundings on the way through a logarithm.
-Branch Reconciled(Branch read, Branch wanted) {
-  Rope *a = RopeOf(read), *b = RopeOf(wanted);
-  if (a && b) a->interleaved = b->interleaved;
-  read.pre.plus_one = wanted.pre.plus_one;
-  if (read.post && wanted.post) read.post->plus_one = wanted.post->plus_one;
-  auto* delta = std::get_if<DeltaNet>(&read.op);
-  if (const auto* from = std::get_if<DeltaNet>(&wanted.op); delta && from) delta->log_rate = from->log_rate;
-  auto* gqa = std::get_if<Gqa>(&read.op);
-  if (const auto* from = std::get_if<Gqa>(&wanted.op); gqa && from) gqa->norm_plus_one = from->norm_plus_one;
-  auto* mla = std::get_if<Mla>(&read.op);
-  auto* other = std::get_if<Mla>(&wanted.op);
-  if (mla && other && Near(mla->scale, other->scale)) mla->scale = other->scale;
-  auto *yarn = a ? std::get_if<YarnScaling>(&a->scaling) : nullptr,
-       *yarn_wanted = b ? std::get_if<YarnScaling>(&b->scaling) : nullptr;
-  if (yarn && yarn_wanted && Near(yarn->magnitude, yarn_wanted->magnitude))
-    yarn->magnitude = yarn_wanted->magnitude;
-  if (mla && mla->indexer && other && other->indexer && a->scaling == b->scaling)
-    mla->indexer->rope.scaling = a->scaling;
-  return read;
-}
-
-// Where the two differ, in words; empty if they do not.
-std::string Difference(const Desc& wanted, const Desc& read) {
-  if (wanted.dim != read.dim || wanted.vocab != read.vocab || wanted.max_ctx != read.max_ctx)
-    return "its dimensions";
-  if (wanted.tied != read.tied) return "whether the head is tied";
-  if (wanted.embed_scale != read.embed_scale || !Near(wanted.logit_scale, read.logit_scale) ||
-      wanted.logit_cap != read.logit_cap)
-    return "the scales of embedding and logits";
-  Norm last = read.decoder.final_norm;
-  last.plus_one = wanted.decoder.final_norm.plus_one;
-  if (!(wanted.decoder.final_norm == last)) return "the last norm";
-  const auto &layers = wanted.decoder.layers, &others = read.decoder.layers;
-  if (layers.size() != others.size()) return "the number of layers";
-  for (size_t l = 0; l < layers.size(); ++l) {
-    if (layers[l].size() != others[l].size()) return fmt::format("layer {}", l);
-    for (size_t i = 0; i < layers[l].size(); ++i)
-      if (!(Reconciled(others[l][i], layers[l][i]) == layers[l][i]))
-        return fmt::format("step {} of layer {}", i, l);
-  }
-  return {};
-}
 
 Result<GgufModel> WriteDown(const Described& described, const TypeMix& mix,
                             const std::vector<OutputTensor>& tensors, const std::string& name,
@@ -282,7 +246,7 @@ Result<GgufModel> WriteDown(const Described& described, const TypeMix& mix,
   SLUICE_TRY(written.gguf, model.metadata.AsRead());
   SLUICE_TRY(written.tensors, AsRead(tensors));
   SLUICE_TRY(Described read, model::Describe(written));
-  const std::string difference = Difference(described.desc, read.desc);
+  const std::string difference = DescriptionDifference(described.desc, read.desc);
   if (!difference.empty())
     return Fail(ErrorCode::kConfig,
                 fmt::format("{}: GGUF's {} metadata cannot express {}", name, architecture, difference),

@@ -108,11 +108,22 @@ uint64_t NumberIn(std::string_view message, int number, uint64_t fallback) {
   return fallback;
 }
 
+// How text is normalised before it is cut.
+void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
+  constexpr int kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4;
+  FieldReader fields(message);
+  while (const auto field = fields.Next()) {
+    if (field->number == kCharsmap) vocabulary.charsmap.assign(field->bytes.begin(), field->bytes.end());
+    if (field->number == kAddDummyPrefix) vocabulary.space_prefix = field->value != 0;
+    if (field->number == kRemoveExtraWhitespaces) vocabulary.remove_spaces = field->value != 0;
+  }
+}
+
 }  // namespace
 
 Result<Vocabulary> ReadSentencePiece(const MappedFile& file) {
   constexpr int kPieces = 1, kTrainer = 2, kNormalizer = 3;  // of ModelProto
-  constexpr int kModelType = 3, kAddDummyPrefix = 3;         // of TrainerSpec, NormalizerSpec
+  constexpr int kModelType = 3;                              // of TrainerSpec
   constexpr uint64_t kUnigram = 1, kBpe = 2;
   Vocabulary vocabulary{.model = "llama", .pre = "default"};
   uint64_t kind = kUnigram;
@@ -121,15 +132,16 @@ Result<Vocabulary> ReadSentencePiece(const MappedFile& file) {
   while (const auto field = fields.Next()) {
     if (field->number == kPieces) good = good && ReadPiece(field->bytes, vocabulary);
     if (field->number == kTrainer) kind = NumberIn(field->bytes, kModelType, kind);
-    if (field->number == kNormalizer)
-      vocabulary.space_prefix = NumberIn(field->bytes, kAddDummyPrefix, 1) != 0;
+    if (field->number == kNormalizer) ReadNormalizer(field->bytes, vocabulary);
   }
   if (!good || fields.broken() || vocabulary.tokens.empty())
     return Fail(ErrorCode::kBadFile,
                 fmt::format("{}: no SentencePiece model, or a damaged one", file.path()));
-  if (kind != kBpe)
+  if (kind != kBpe && kind != kUnigram)
     return Fail(ErrorCode::kBadFile,
-                fmt::format("{}: the model's type is {}, only BPE (2) can be converted", file.path(), kind));
+                fmt::format("{}: the model's type is {}, only unigrams (1) and BPE (2) can be converted",
+                            file.path(), kind));
+  if (kind == kUnigram) vocabulary.model = "t5";
   return vocabulary;
 }
 

@@ -64,8 +64,15 @@ TEST_F(ToGguf, ReadsSentencePiece) {
   EXPECT_EQ(vocabulary->types[0], static_cast<int32_t>(TokenType::kUnknown));
   EXPECT_FALSE(vocabulary->space_prefix);
 
-  const std::string unigram = Piece("a", 1) + std::string("\x12\x02\x18\x01", 4);
-  EXPECT_EQ(ReadSentencePiece(File("unigram.model", unigram)).error().code, ErrorCode::kBadFile);
+  const auto unigram =
+      ReadSentencePiece(File("unigram.model", Piece("a", 1) + std::string("\x12\x02\x18\x01", 4) +
+                                                  std::string("\x1a\x06\x12\x02mx\x20\x00", 8)));
+  ASSERT_TRUE(unigram) << unigram.error().message;
+  EXPECT_EQ(unigram->model, "t5");
+  EXPECT_EQ(unigram->charsmap, (std::vector<uint8_t>{'m', 'x'}));
+  EXPECT_FALSE(unigram->remove_spaces);
+  const std::string words = Piece("a", 1) + std::string("\x12\x02\x18\x03", 4);
+  EXPECT_EQ(ReadSentencePiece(File("words.model", words)).error().code, ErrorCode::kBadFile);
   for (size_t cut = 1; cut < good.size(); ++cut) {
     const auto truncated = ReadSentencePiece(File("cut.model", good.substr(0, cut)));
     if (truncated) {

@@ -22,12 +22,12 @@ bool Exists(const std::string& path) {
 }
 
 Result<Vocabulary> ReadVocabulary(const std::string& directory) {
-  const std::string sentencepiece = directory + "/tokenizer.model", json_path = directory + "/tokenizer.json";
-  if (Exists(sentencepiece)) {
-    SLUICE_TRY(const MappedFile file, MappedFile::Open(sentencepiece));
+  for (const char* name : {"/tokenizer.model", "/spiece.model"}) {
+    if (!Exists(directory + name)) continue;
+    SLUICE_TRY(const MappedFile file, MappedFile::Open(directory + name));
     return ReadSentencePiece(file);
   }
-  SLUICE_TRY(const MappedFile file, MappedFile::Open(json_path));
+  SLUICE_TRY(const MappedFile file, MappedFile::Open(directory + "/tokenizer.json"));
   return ReadByteLevelBpe(file);
 }
 
@@ -109,7 +109,11 @@ void Vocabulary::AddTo(MetadataList& metadata) const {
   metadata.Set("tokenizer.ggml.model", model);
   metadata.Set("tokenizer.ggml.pre", pre);
   metadata.Set("tokenizer.ggml.tokens", tokens);
-  if (model == "llama") {
+  if (model == "t5") {
+    metadata.Set("tokenizer.ggml.remove_extra_whitespaces", remove_spaces);
+    if (!charsmap.empty()) metadata.Set("tokenizer.ggml.precompiled_charsmap", charsmap);
+  }
+  if (model != "gpt2") {
     metadata.Set("tokenizer.ggml.scores", scores);
     metadata.Set("tokenizer.ggml.add_space_prefix", space_prefix);
   }
@@ -130,7 +134,7 @@ Status AddVocabulary(const formats::Checkpoint& checkpoint, int64_t size, Metada
   vocabulary.AddTo(metadata);
   AddSpecialTokens(vocabulary, config, checkpoint, metadata);
   SLUICE_TRY(const bool add_bos, tokenizer::BoolField(config, "add_bos_token", vocabulary.model == "llama"));
-  SLUICE_TRY(const bool add_eos, tokenizer::BoolField(config, "add_eos_token", false));
+  SLUICE_TRY(const bool add_eos, tokenizer::BoolField(config, "add_eos_token", vocabulary.model == "t5"));
   metadata.Set("tokenizer.ggml.add_bos_token", add_bos);
   metadata.Set("tokenizer.ggml.add_eos_token", add_eos);
   SLUICE_TRY(std::string chat, ReadChatTemplate(checkpoint.path, config));

@@ -22,13 +22,15 @@ enum class TokenType : int32_t {
 };
 
 struct Vocabulary {
-  std::string model;  // "llama": SentencePiece BPE; "gpt2": BPE over bytes
+  std::string model;  // "llama": SentencePiece BPE; "t5": SentencePiece's unigrams; "gpt2": BPE over bytes
   std::string pre;    // how text is cut before merging
   std::vector<std::string> tokens;
-  std::vector<float> scores;        // llama only
+  std::vector<float> scores;        // not of gpt2
   std::vector<int32_t> types;       // TokenType
   std::vector<std::string> merges;  // gpt2 only
-  bool space_prefix = true;         // llama: a text begins with a space of its own
+  bool space_prefix = true;         // not of gpt2: a text begins with a space of its own
+  bool remove_spaces = true;        // t5: those that follow another one
+  std::vector<uint8_t> charsmap;    // t5: SentencePiece's normalisation; empty: none
 
   void Add(std::string token, float score, TokenType type);
   // As many tokens as the embedding has rows; the added ones are never used.
@@ -40,7 +42,7 @@ struct Vocabulary {
 // them. `size`: rows of the embedding.
 Status AddVocabulary(const formats::Checkpoint& checkpoint, int64_t size, MetadataList& metadata);
 
-// A SentencePiece .model that holds BPE.
+// A SentencePiece .model that holds BPE or unigrams.
 Result<Vocabulary> ReadSentencePiece(const MappedFile& file);
 // A tokenizer.json that holds BPE over bytes. Fails where the splitter has no name in GGUF.
 Result<Vocabulary> ReadByteLevelBpe(const MappedFile& file);

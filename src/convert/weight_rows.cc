@@ -18,12 +18,22 @@ using model::Mla;
 using model::Rope;
 using model::WeightMap;
 
+// The layer of the decoder that a weight belongs to; empty if it belongs to none.
+const model::Layer& DecoderLayer(const Desc& desc, const model::WeightNeed& need) {
+  static const model::Layer kNone;
+  const bool none = need.layer < 0 || need.canonical.starts_with(model::kEncoderPrefix);
+  return none ? kNone : desc.decoder.layers[static_cast<size_t>(need.layer)];
+}
+
 template <typename Op>
-const Op* AttentionOf(const Desc& desc, int layer) {
-  if (layer < 0) return nullptr;
-  for (const model::Branch& branch : desc.decoder.layers[static_cast<size_t>(layer)])
+const Op* OperatorIn(const model::Layer& layer) {
+  for (const model::Branch& branch : layer)
     if (const auto* op = std::get_if<Op>(&branch.op)) return op;
   return nullptr;
+}
+template <typename Op>
+const Op* AttentionOf(const Desc& desc, const model::WeightNeed& need) {
+  return OperatorIn<Op>(DecoderLayer(desc, need));
 }
 
 // What the frequencies of `rope` are divided by, against those of the same theta unscaled: the table that is
@@ -48,8 +58,7 @@ bool IsRotated(std::string_view canonical) {
 bool IsKeptLessOne(const OutputTensor& tensor, const Desc& desc) {
   const std::string& name = tensor.need.canonical;
   if (name == "final_norm") return desc.decoder.final_norm.plus_one;
-  if (tensor.need.layer < 0) return false;
-  for (const model::Branch& branch : desc.decoder.layers[static_cast<size_t>(tensor.need.layer)]) {
+  for (const model::Branch& branch : DecoderLayer(desc, tensor.need)) {
     const std::string part = model::CanonicalPart(branch);
     if (name == part + ".norm") return branch.pre.plus_one;
     if (name == part + ".post_norm") return branch.post && branch.post->plus_one;
@@ -69,8 +78,8 @@ int64_t WeightRows::Pairing::Source(int64_t i) const {
 
 WeightRows::Pairing WeightRows::PairingOf(const OutputTensor& tensor, const Desc& source,
                                           const Desc& target) {
-  const Gqa* from = AttentionOf<Gqa>(source, tensor.need.layer);
-  const Gqa* to = AttentionOf<Gqa>(target, tensor.need.layer);
+  const Gqa* from = AttentionOf<Gqa>(source, tensor.need);
+  const Gqa* to = AttentionOf<Gqa>(target, tensor.need);
   if (!from || !to || !IsRotated(tensor.need.canonical)) return {};
   const auto *halves = std::get_if<Rope>(&from->position), *pairs = std::get_if<Rope>(&to->position);
   if (!halves || !pairs || halves->interleaved || !pairs->interleaved) return {};
@@ -92,7 +101,7 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
   if (IsKeptLessOne(tensor, source) && !IsKeptLessOne(tensor, target)) rows.add_ = 1;
   const bool keys = need.canonical == "attn.k_b", values = need.canonical == "attn.v_b";
   if ((keys || values) && !weights.Find(need.canonical, need.layer)) {
-    const Mla& mla = *AttentionOf<Mla>(source, need.layer);
+    const Mla& mla = *AttentionOf<Mla>(source, need);
     rows.latent_ = keys ? Latent::kKeys : Latent::kValues;
     rows.nope_ = mla.nope_dim;
     rows.value_ = mla.v_dim;
@@ -104,7 +113,7 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
     return rows;
   }
   if (need.canonical.starts_with("rope_factors") && !weights.Find(need.canonical)) {
-    const Gqa* attention = AttentionOf<Gqa>(source, 0);
+    const Gqa* attention = OperatorIn<Gqa>(source.decoder.layers.front());
     const Rope* rope = attention ? std::get_if<Rope>(&attention->position) : nullptr;
     if (rope) rows.computed_ = FrequencyDivisors(*rope, need.canonical);
     if (rows.computed_.size() != static_cast<size_t>(need.cols))
@@ -117,8 +126,7 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
                weights.Get(need.canonical, need.layer, need.experts > 0 ? expert : WeightMap::kNone));
     rows.views_.push_back(view);
   }
-  const auto *from = AttentionOf<DeltaNet>(source, need.layer),
-             *to = AttentionOf<DeltaNet>(target, need.layer);
+  const auto *from = AttentionOf<DeltaNet>(source, need), *to = AttentionOf<DeltaNet>(target, need);
   rows.negative_exponential_ = need.canonical == "attn.rate" && from && to && from->log_rate && !to->log_rate;
   if (tensor.on_its_side) {
     rows.upright_.resize(static_cast<size_t>(need.rows * need.cols));

@@ -2,17 +2,17 @@
 // rules gives views of the mapped files, never copies, so that experts can be streamed.
 //
 // Canonical names. Model: embed, final_norm, final_norm.bias, head (+ .bias), rope_factors,
-// rope_factors_short, rope_factors_long. Layer L: layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+ .bias), attn.q_norm, attn.k_norm; attn.q_a,
-// attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either attn.kv_b [heads * (nope + v), kv_rank] or
-// attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v, kv_rank]; of an indexer attn.index_q,
-// attn.index_k, attn.index_k_norm (+ .bias), attn.index_weights; ffn.norm, ffn.gate, ffn.up, ffn.down;
-// moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate / up / down, moe.shared_gate; with
-// expert E: moe.expert.gate / up / down. A norm after an operator: attn.post_norm, ffn.post_norm,
-// moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on. Where there are such: attn.sinks,
-// moe.router_norm, moe.expert_scale. Linear attention: attn.q, attn.k, attn.v, attn.z, attn.o, attn.beta,
-// attn.decay, attn.conv [taps, channels], attn.rate, attn.rate_bias, attn.out_norm.
-// Attention to a source text: cross.norm, cross.q and so on, as attn. The
-// encoder's weights are called as the decoder's with "enc." in front; relative_bias belongs to a stack.
+// rope_factors_short, rope_factors_long. Layer L: layer_scale, attn.norm, attn.q, attn.k, attn.v, attn.o (+
+// .bias), attn.q_norm, attn.k_norm; attn.q_a, attn.q_a_norm, attn.q_b, attn.kv_a, attn.kv_a_norm and either
+// attn.kv_b [heads * (nope + v), kv_rank] or attn.k_b [heads * kv_rank, nope] with attn.v_b [heads * v,
+// kv_rank]; of an indexer attn.index_q, attn.index_k, attn.index_k_norm (+ .bias), attn.index_weights;
+// ffn.norm, ffn.gate, ffn.up, ffn.down; moe.norm, moe.router (+ .bias), moe.selection_bias, moe.shared.gate /
+// up / down, moe.shared_gate; with expert E: moe.expert.gate / up / down. A norm after an operator:
+// attn.post_norm, ffn.post_norm, moe.post_norm, mix.post_norm; biases of norms: attn.norm.bias and so on.
+// Where there are such: attn.sinks, moe.router_norm, moe.expert_scale. Linear attention: attn.q, attn.k,
+// attn.v, attn.z, attn.o, attn.beta, attn.decay, attn.conv [taps, channels], attn.rate, attn.rate_bias,
+// attn.out_norm. Attention to a source text: cross.norm, cross.q and so on, as attn. The encoder's weights
+// are called as the decoder's with "enc." in front; relative_bias belongs to a stack.
 #pragma once
 
 #include <cstddef>

@@ -13,6 +13,8 @@ Norm ReadNorm(const Config& config) { return {.eps = config.Float("layer_norm_ep
 Gqa ReadAttention(const Config& config, Gqa::Sees sees) {
   const int heads = config.Int("num_attention_heads");
   Gqa attention{.heads = heads, .kv_heads = heads, .head_dim = config.Int("d_kv"), .sees = sees};
+  if (config.Int("value_length", attention.head_dim) != attention.head_dim)
+    config.Refuse("value_length", fmt::format("is not {}, as keys have", attention.head_dim));
   if (sees == Gqa::Sees::kSource) return attention;
   constexpr int kFewestBuckets = 4, kFurthest = 1 << 16;
   const RelativeBias bias{.buckets = config.Int("relative_attention_num_buckets", 32),
@@ -41,7 +43,8 @@ Desc EncoderDecoderDesc(const Config& config, std::string_view family) {
   constexpr int kUsualLength = 512;  // that the published models were trained with
   desc.max_ctx = config.Int("max_position_embeddings", kUsualLength);
   // Newer tools write that any head is tied: only one that is stored can differ.
-  const bool no_head = config.knows_tensors() && !config.FindTensor("lm_head.weight");
+  const bool no_head =
+      config.knows_tensors() && !config.FindTensor(config.from_gguf() ? "output.weight" : "lm_head.weight");
   desc.tied = config.Bool("tie_word_embeddings", true) || no_head;
   if (desc.tied) desc.logit_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(desc.dim)));
   desc.decoder.final_norm = ReadNorm(config);

@@ -47,11 +47,45 @@ inline constexpr auto kHfEncoderDecoder = std::to_array<Rule>({
     {"enc.ffn.norm", "encoder.block.{L}.layer.1.layer_norm.weight"},
 });
 
+// llama.cpp's names.
+inline constexpr auto kGgufEncoderDecoder = std::to_array<Rule>({
+    {"embed", "token_embd.weight"},
+    {"head", "output.weight"},
+    {"final_norm", "dec.output_norm.weight"},
+    {"relative_bias", "dec.blk.0.attn_rel_b.weight"},
+    {"attn.norm", "dec.blk.{L}.attn_norm.weight"},
+    {"attn.q", "dec.blk.{L}.attn_q.weight"},
+    {"attn.k", "dec.blk.{L}.attn_k.weight"},
+    {"attn.v", "dec.blk.{L}.attn_v.weight"},
+    {"attn.o", "dec.blk.{L}.attn_o.weight"},
+    {"cross.norm", "dec.blk.{L}.cross_attn_norm.weight"},
+    {"cross.q", "dec.blk.{L}.cross_attn_q.weight"},
+    {"cross.k", "dec.blk.{L}.cross_attn_k.weight"},
+    {"cross.v", "dec.blk.{L}.cross_attn_v.weight"},
+    {"cross.o", "dec.blk.{L}.cross_attn_o.weight"},
+    {"ffn.norm", "dec.blk.{L}.ffn_norm.weight"},
+    {"ffn.gate", "dec.blk.{L}.ffn_gate.weight"},
+    {"ffn.up", "dec.blk.{L}.ffn_up.weight"},
+    {"ffn.down", "dec.blk.{L}.ffn_down.weight"},
+    {"enc.final_norm", "enc.output_norm.weight"},
+    {"enc.relative_bias", "enc.blk.0.attn_rel_b.weight"},
+    {"enc.attn.norm", "enc.blk.{L}.attn_norm.weight"},
+    {"enc.attn.q", "enc.blk.{L}.attn_q.weight"},
+    {"enc.attn.k", "enc.blk.{L}.attn_k.weight"},
+    {"enc.attn.v", "enc.blk.{L}.attn_v.weight"},
+    {"enc.attn.o", "enc.blk.{L}.attn_o.weight"},
+    {"enc.ffn.norm", "enc.blk.{L}.ffn_norm.weight"},
+    {"enc.ffn.gate", "enc.blk.{L}.ffn_gate.weight"},
+    {"enc.ffn.up", "enc.blk.{L}.ffn_up.weight"},
+    {"enc.ffn.down", "enc.blk.{L}.ffn_down.weight"},
+});
+
 // Further copies of the embedding, and a table that the first files held and nothing ever read.
 inline constexpr auto kSkipEncoderDecoder = std::to_array<std::string_view>({
     "encoder.embed_tokens.weight",
     "decoder.embed_tokens.weight",
     "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+    "dec.blk.0.cross_attn_rel_b.weight",
 });
 
 }  // namespace sluice::model

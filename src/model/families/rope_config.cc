@@ -59,7 +59,8 @@ YarnScaling ReadYarn(const Config& c) {
   return scaling;
 }
 
-// A GGUF has the factors in tensors. Without magnitudes of its own, attention grows with the logarithm of the stretched context.
+// A GGUF has the factors in tensors. Without magnitudes of its own, attention grows with the logarithm of the
+// stretched context.
 LongRopeScaling ReadLongRope(const Config& c, int dims) {
   const size_t pairs = static_cast<size_t>(dims / 2);
   LongRopeScaling scaling;

@@ -6,6 +6,10 @@ namespace sluice::model {
 namespace {
 
 Ffn ReadFeedForward(const Config& c) {
+  if (c.from_gguf()) {
+    const bool gated = c.FindTensor("enc.blk.0.ffn_gate.weight") != nullptr;
+    return {.hidden = c.Int("d_ff"), .act = gated ? Act::kGeluTanh : Act::kRelu, .gated = gated};
+  }
   const std::string_view key = "feed_forward_proj";
   std::string name = c.String(key, "relu");
   constexpr std::string_view kGated = "gated-";
@@ -41,6 +45,7 @@ constexpr std::string_view kNames[] = {"t5"};
 
 }  // namespace
 
-constinit const Family kT5{"t5", kNames, {}, nullptr, Build, kHf, {}, kSkipEncoderDecoder};
+constinit const Family kT5{
+    "t5", kNames, kNames, nullptr, Build, kHf, kGgufEncoderDecoder, kSkipEncoderDecoder};
 
 }  // namespace sluice::model
