@@ -1,5 +1,7 @@
 // Switch Transformers (arXiv 2101.03961): T5 with one expert of many in every second layer, its output times
 // its probability. Capacity is a bound of training: no token is dropped here.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "model/families/encoder_decoder.h"
@@ -7,6 +9,8 @@
 
 namespace sluice::model {
 namespace {
+
+constexpr std::string_view kEncoder = "enc", kDecoder = "dec";  // in the names of a GGUF
 
 // There are experts in every `step`-th layer, from the second on.
 int ReadStep(const Config& c, std::string_view step_key, std::string_view count_key, int layers) {
@@ -16,11 +20,20 @@ int ReadStep(const Config& c, std::string_view step_key, std::string_view count_
   return c.Int(step_key, count > 0 ? std::max(1, layers / count) : layers);
 }
 
+// Whether some layer of a GGUF has this tensor.
+bool FindInBlocks(const Config& c, std::string_view name) {
+  for (int l = 0; l < EncoderLayers(c); ++l)
+    if (c.FindTensor(fmt::format("{}.blk.{}.{}", kEncoder, l, name))) return true;
+  for (int l = 0; l < DecoderLayers(c); ++l)
+    if (c.FindTensor(fmt::format("{}.blk.{}.{}", kDecoder, l, name))) return true;
+  return false;
+}
+
 Moe ReadExperts(const Config& c, const Ffn& expert) {
   c.RequireOneOf("router_dtype", {"float32"});
   c.RequireOneOf("router_type", {"tokens_masked"});
   Moe moe{.router = {.experts = c.Int("num_experts"), .top_k = 1}, .expert = expert};
-  moe.router.logit_bias = c.Bool("router_bias", false);
+  moe.router.logit_bias = c.from_gguf() ? FindInBlocks(c, "ffn_gate_inp.bias") : c.Bool("router_bias", false);
   return moe;
 }
 
@@ -31,6 +44,18 @@ Desc Build(const Config& c) {
   const Ffn dense{
       .hidden = c.Int("d_ff"), .act = NamedAct(c, act_key, c.String(act_key, "relu")), .gated = false};
   const Moe experts = ReadExperts(c, dense);
+  if (c.from_gguf()) {  // the tensors say which layers have experts
+    for (const char* key : {"first_k_dense_replace", "moe_layer_interval"}) c.Has(key);
+    const auto as_stored = [&](std::string_view stack) {
+      return [&, stack](int layer) {
+        const bool sparse = c.FindTensor(fmt::format("{}.blk.{}.ffn_gate_inp.weight", stack, layer));
+        return sparse ? FeedForward(experts) : dense;
+      };
+    };
+    AddEncoderLayers(c, as_stored(kEncoder), &desc);
+    AddDecoderLayers(c, as_stored(kDecoder), &desc);
+    return desc;
+  }
   const auto sparse_every = [&](int step) {
     return [&, step](int layer) { return step == 1 || layer % step == 1 ? FeedForward(experts) : dense; };
   };
@@ -57,11 +82,24 @@ constexpr auto kHf =
              {"enc.moe.expert.up", "encoder.block.{L}.layer.1.mlp.experts.expert_{E}.wi.weight"},
              {"enc.moe.expert.down", "encoder.block.{L}.layer.1.mlp.experts.expert_{E}.wo.weight"},
          }));
-constexpr std::string_view kNames[] = {"switch_transformers"};
+// No other program reads these models in GGUF: T5's names, with experts as the others have them.
+constexpr auto kGguf =
+    Join(kGgufEncoderDecoder, std::to_array<Rule>({
+                                  {"moe.norm", "dec.blk.{L}.ffn_norm.weight"},
+                                  {"moe.router", "dec.blk.{L}.ffn_gate_inp.weight"},
+                                  {"moe.expert.up", "dec.blk.{L}.ffn_up_exps.weight"},
+                                  {"moe.expert.down", "dec.blk.{L}.ffn_down_exps.weight"},
+                                  {"enc.moe.norm", "enc.blk.{L}.ffn_norm.weight"},
+                                  {"enc.moe.router", "enc.blk.{L}.ffn_gate_inp.weight"},
+                                  {"enc.moe.expert.up", "enc.blk.{L}.ffn_up_exps.weight"},
+                                  {"enc.moe.expert.down", "enc.blk.{L}.ffn_down_exps.weight"},
+                              }));
+constexpr std::string_view kTypes[] = {"switch_transformers"};
+constexpr std::string_view kArchs[] = {"switch"};
 
 }  // namespace
 
-constinit const Family kSwitchTransformers{"switch_transformers", kNames, {}, nullptr, Build, kHf, {},
+constinit const Family kSwitchTransformers{"switch_transformers", kTypes, kArchs, nullptr, Build, kHf, kGguf,
                                            kSkipEncoderDecoder};
 
 }  // namespace sluice::model
