@@ -27,7 +27,10 @@ Branch Reconciled(Branch read, Branch wanted) {
   read.pre.plus_one = wanted.pre.plus_one;
   if (read.post && wanted.post) read.post->plus_one = wanted.post->plus_one;
   auto* delta = std::get_if<DeltaNet>(&read.op);
-  if (const auto* from = std::get_if<DeltaNet>(&wanted.op); delta && from) delta->log_rate = from->log_rate;
+  if (const auto* from = std::get_if<DeltaNet>(&wanted.op); delta && from) {
+    delta->log_rate = from->log_rate;
+    delta->tiled = from->tiled;
+  }
   auto* gqa = std::get_if<Gqa>(&read.op);
   if (const auto* from = std::get_if<Gqa>(&wanted.op); gqa && from) gqa->norm_plus_one = from->norm_plus_one;
   auto* mla = std::get_if<Mla>(&read.op);
@@ -58,6 +61,7 @@ std::string Lost(const Rope& wanted, const Rope& read) {
   const Setting settings[] = {
       {wanted.theta != read.theta, fmt::format("rotary positions of theta {:g}", wanted.theta)},
       {wanted.dims != read.dims, fmt::format("the rotation of {} elements of a head", wanted.dims)},
+      {wanted.sections != read.sections, "the sections of its rotary positions"},
       {wanted.still_pairs != read.still_pairs, fmt::format("{} pairs that stand still", wanted.still_pairs)},
       {!(wanted.scaling == read.scaling), "the scaling of its rotary frequencies"}};
   return FirstOf(settings);

@@ -181,6 +181,8 @@ class Writer {
   void Rotation(const Rope& rope) {
     Set("rope.dimension_count", Count(rope.dims));
     Set("rope.freq_base", rope.theta);
+    if (const auto& [time, height, width] = rope.sections; time > 0)
+      Set("rope.dimension_sections", std::vector<int32_t>{time, height, width, 0});
     if (const auto* linear = std::get_if<LinearScaling>(&rope.scaling)) {
       Set("rope.scaling.type", std::string("linear"));
       Set("rope.scaling.factor", linear->factor);

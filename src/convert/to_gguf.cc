@@ -102,11 +102,18 @@ class Conversion {
 
   Status WriteTensor(const OutputTensor& tensor) {
     SLUICE_TRY(const WeightRows rows, WeightRows::Open(tensor, weights_, described_.desc, target_));
+    std::vector<float> moved;  // importance in the order of the columns written
+    if (const float* own =
+            importance_ && rows.moves_columns() ? importance_->Find(tensor.need, -1) : nullptr) {
+      moved.resize(static_cast<size_t>(tensor.cols()));
+      rows.MoveColumns(own, moved.data());
+    }
     return rows_.Write(
         tensor.name, tensor.dtype, tensor.rows(), tensor.cols(),
         [&](int64_t r, float* out) { rows.ReadRow(r, out); },
         [&](int64_t r) -> const float* {
           const int expert = tensor.need.experts > 0 ? static_cast<int>(r / tensor.need.rows) : -1;
+          if (!moved.empty()) return moved.data();
           return importance_ ? importance_->Find(tensor.need, expert) : nullptr;
         });
   }

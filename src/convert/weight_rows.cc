@@ -86,6 +86,35 @@ WeightRows::Pairing WeightRows::PairingOf(const OutputTensor& tensor, const Desc
   return {.dims = halves->dims, .head_dim = from->head_dim};
 }
 
+int64_t WeightRows::HeadOrder::Source(int64_t i) const {
+  if (i < first) return i;
+  const int64_t head = (i - first) / size;
+  return first + (head % key_heads * per_key + head / key_heads) * size + (i - first) % size;
+}
+
+WeightRows::HeadOrder WeightRows::HeadOrderOf(const OutputTensor& tensor, const Desc& source,
+                                              const Desc& target) {
+  using enum HeadOrder::Along;
+  const auto *from = AttentionOf<DeltaNet>(source, tensor.need),
+             *to = AttentionOf<DeltaNet>(target, tensor.need);
+  if (!from || !to || from->tiled || !to->tiled) return {};
+  HeadOrder order{.key_heads = from->key_heads, .per_key = from->value_heads / from->key_heads};
+  const std::string& name = tensor.need.canonical;
+  if (name == "attn.v" || name == "attn.z") {
+    order.along = kRows;
+    order.size = from->value_dim;
+  } else if (name == "attn.beta" || name == "attn.decay") {
+    order.along = kRows;
+  } else if (name == "attn.rate" || name == "attn.rate_bias") {
+    order.along = kColumns;
+  } else if (name == "attn.conv" || name == "attn.o") {
+    order.along = kColumns;
+    order.size = from->value_dim;
+    order.first = name == "attn.conv" ? 2 * from->keys() : 0;
+  }
+  return order;
+}
+
 Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap& weights, const Desc& source,
                                     const Desc& target) {
   const model::WeightNeed& need = tensor.need;
@@ -98,6 +127,7 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
   rows.cols_ = need.cols;
   rows.vector_ = need.vector;
   rows.pairing_ = PairingOf(tensor, source, target);
+  rows.heads_ = HeadOrderOf(tensor, source, target);
   if (IsKeptLessOne(tensor, source) && !IsKeptLessOne(tensor, target)) rows.add_ = 1;
   const bool keys = need.canonical == "attn.k_b", values = need.canonical == "attn.v_b";
   if ((keys || values) && !weights.Find(need.canonical, need.layer)) {
@@ -162,6 +192,7 @@ void WeightRows::ReadPart(int64_t row, float* out) const {
 void WeightRows::ReadRow(int64_t row, float* out) const {
   if (!parts_.empty()) return ReadPart(row, out);
   if (!upright_.empty()) {
+    if (heads_.along == HeadOrder::Along::kColumns) row = heads_.Source(row);
     for (int64_t r = 0; r < rows_; ++r) out[r] = upright_[static_cast<size_t>(r * cols_ + row)];
     return;
   }
@@ -171,12 +202,28 @@ void WeightRows::ReadRow(int64_t row, float* out) const {
     return;
   }
   const model::WeightView& view = *views_[static_cast<size_t>(row / rows_)];
-  if (!vector_) return model::DecodeViewRow(view, pairing_.Source(row % rows_), out);
+  if (!vector_ && !moves_columns()) {
+    const bool by_row = heads_.along == HeadOrder::Along::kRows;
+    return model::DecodeViewRow(view, by_row ? heads_.Source(row % rows_) : pairing_.Source(row % rows_),
+                                out);
+  }
   std::vector<float> values(static_cast<size_t>(cols_));
+  if (!vector_) {
+    model::DecodeViewRow(view, row % rows_, values.data());
+    MoveColumns(values.data(), out);
+    return;
+  }
   model::DecodeViewRow(view, row % rows_, values.data());
-  for (int64_t i = 0; i < cols_; ++i) out[i] = values[static_cast<size_t>(pairing_.Source(i))] + add_;
+  for (int64_t i = 0; i < cols_; ++i) {
+    const int64_t source = moves_columns() ? heads_.Source(i) : pairing_.Source(i);
+    out[i] = values[static_cast<size_t>(source)] + add_;
+  }
   if (negative_exponential_)
     for (int64_t i = 0; i < cols_; ++i) out[i] = -std::exp(out[i]);
+}
+
+void WeightRows::MoveColumns(const float* columns, float* out) const {
+  for (int64_t i = 0; i < cols_; ++i) out[i] = columns[heads_.Source(i)];
 }
 
 void WeightRows::ReadLatent(int64_t row, float* out) const {

@@ -22,6 +22,10 @@ class WeightRows {
                                  const model::Desc& source, const model::Desc& target);
 
   void ReadRow(int64_t row, float* out) const;
+  // Whether columns are written in another order than the weight's own; what is known of each moves with
+  // them.
+  bool moves_columns() const { return upright_.empty() && heads_.along == HeadOrder::Along::kColumns; }
+  void MoveColumns(const float* columns, float* out) const;
 
  private:
   // The element of a head (of dims + unrotated elements) that comes to place `i`.
@@ -30,6 +34,18 @@ class WeightRows {
     int head_dim = 0;
     int64_t Source(int64_t i) const;
   };
+
+  // Value heads of linear attention, which stand key head by key head and are written the first of each key
+  // head before the second of each.
+  struct HeadOrder {
+    enum class Along : uint8_t { kNone, kRows, kColumns } along = Along::kNone;
+    int64_t first = 0;  // row or column of the first head
+    int64_t size = 1;   // rows or columns of one
+    int64_t key_heads = 1, per_key = 1;
+    int64_t Source(int64_t i) const;
+  };
+  static HeadOrder HeadOrderOf(const OutputTensor& tensor, const model::Desc& source,
+                               const model::Desc& target);
 
   void ReadLatent(int64_t row, float* out) const;
   void ReadPart(int64_t row, float* out) const;
@@ -41,6 +57,7 @@ class WeightRows {
   int64_t rows_ = 0, cols_ = 0;                  // of one of them
   bool vector_ = false;
   Pairing pairing_;
+  HeadOrder heads_;
   float add_ = 0;                      // to every element
   bool negative_exponential_ = false;  // of every element of a vector
   std::vector<WeightRows> parts_;      // of a tensor that holds several weights

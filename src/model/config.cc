@@ -44,7 +44,7 @@ constexpr struct {
 void FlattenRope(json& values) {
   const auto rope = values.find("rope_parameters");
   if (rope == values.end() || !rope->is_object()) return;
-  for (const char* key : {"rope_theta", "partial_rotary_factor"})
+  for (const char* key : {"rope_theta", "partial_rotary_factor", "mrope_section"})
     if (!values.contains(key) && rope->contains(key)) values[key] = (*rope)[key];
   if (!values.contains("rope_scaling") && rope->value("rope_type", json("default")) != "default") {
     values["rope_scaling"] = *rope;

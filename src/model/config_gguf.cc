@@ -50,6 +50,7 @@ constexpr Word kWords[] = {
     {"logits_scaling", "logit_scale"},
     {"sliding_window", "attention.sliding_window"},
     {"rope_dims", "rope.dimension_count"},
+    {"mrope_section", "rope.dimension_sections"},
     {"rope_theta", "rope.freq_base"},
     {"rope_local_base_freq", "rope.freq_base_swa"},
     {"rope_scaling.type", "rope.scaling.type"},

@@ -2,6 +2,7 @@
 // other code asks which family it came from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ struct Rope {
   int dims = 0;              // rotated elements of a head, the first `dims`
   bool interleaved = false;  // pairs (2i, 2i+1) instead of (i, i + dims/2)
   int still_pairs = 0;       // the last pairs of `dims` that are not rotated after all
+  // Pairs that turn by a place in time, in height and in width; all three are a token's position in text.
+  std::array<int, 3> sections{};
   RopeScaling scaling;
   // The file holds divisors of the frequencies: weight "rope_factors", for LongRoPE "rope_factors_short" and
   // "rope_factors_long".

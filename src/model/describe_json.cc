@@ -55,9 +55,10 @@ struct ScalingToJson {
 };
 
 Json ToJson(const Rope& r) {
-  return {{"theta", Short(r.theta)},      {"dims", r.dims},
-          {"interleaved", r.interleaved}, {"scaling", std::visit(ScalingToJson{}, r.scaling)},
-          {"still_pairs", r.still_pairs}, {"factors_in_file", r.file_factors}};
+  return {{"theta", Short(r.theta)},          {"dims", r.dims},
+          {"interleaved", r.interleaved},     {"scaling", std::visit(ScalingToJson{}, r.scaling)},
+          {"still_pairs", r.still_pairs},     {"sections", r.sections},
+          {"factors_in_file", r.file_factors}};
 }
 
 Json ToJson(const RelativeBias& b) { return {{"buckets", b.buckets}, {"max_distance", b.max_distance}}; }

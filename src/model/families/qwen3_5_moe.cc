@@ -7,7 +7,15 @@ namespace sluice::model {
 namespace {
 
 // GGUF has value heads in another order.
-Desc Build(const Config& c) { return BuildLinearHybrid(c, "qwen3_5_moe", /*tiled=*/c.from_gguf()); }
+Desc Build(const Config& c) {
+  Desc desc = BuildLinearHybrid(c, "qwen3_5_moe", /*tiled=*/c.from_gguf());
+  const std::array<int, 3> sections = {c.Int("mrope_section", 11, 0), c.Int("mrope_section", 11, 1),
+                                       c.Int("mrope_section", 10, 2)};
+  for (Layer& layer : desc.decoder.layers)
+    if (auto* attention = std::get_if<Gqa>(&layer.front().op))
+      std::get<Rope>(attention->position).sections = sections;
+  return desc;
+}
 
 // As published, beside a part that sees.
 constexpr auto kNested = std::to_array<Rule>({
