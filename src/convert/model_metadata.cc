@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
+#include <utility>
 #include <variant>
 
 #include "convert/description_difference.h"
@@ -39,6 +41,7 @@ class Writer {
     if (desc.logit_cap != 0) Set("final_logit_softcapping", desc.logit_cap);
     some_see_all_ = SomeSeeAll(desc);
     if (desc.encoder) Source(desc);
+    Kinds(desc);
     Layers(desc);
   }
 
@@ -50,21 +53,50 @@ class Writer {
     Set("decoder_start_token_id", Count(desc.start_token));
   }
 
+  // Where layers with a window have heads of another size or number than the others: which are which.
+  void Kinds(const Desc& desc) {
+    std::vector<int32_t> windowed, kv_heads;
+    std::set<std::pair<int, int>> with_window, without;
+    for (const Layer& layer : desc.decoder.layers) {
+      const auto* gqa = layer.empty() ? nullptr : std::get_if<Gqa>(&layer.front().op);
+      if (!gqa) return;
+      windowed.push_back(gqa->window > 0 ? 1 : 0);
+      kv_heads.push_back(gqa->kv_heads);
+      (gqa->window > 0 ? with_window : without).emplace(gqa->head_dim, gqa->kv_heads);
+    }
+    two_sizes_ = !with_window.empty() && !without.empty() && with_window != without;
+    if (!two_sizes_) return;
+    Set("attention.sliding_window_pattern", windowed);
+    Set("attention.head_count_kv", kv_heads);
+  }
+
+  // A layer's operators, those that work side by side among them.
+  static std::vector<const Branch*> Flat(const std::vector<Branch>& branches) {
+    std::vector<const Branch*> flat;
+    for (const Branch& branch : branches) {
+      const auto* both = std::get_if<Parallel>(&branch.op);
+      if (!both) flat.push_back(&branch);
+      for (const Branch* part : both ? Flat(both->branches) : std::vector<const Branch*>())
+        flat.push_back(part);
+    }
+    return flat;
+  }
+
   void Layers(const Desc& desc) {
     std::optional<Ffn> dense;
     std::optional<Moe> sparse;
     int leading = 0;
     std::vector<int32_t> choosers;  // layers with an indexer of their own
     for (const Layer& layer : desc.decoder.layers)
-      for (const Branch& branch : layer) {
-        if (const auto* gqa = std::get_if<Gqa>(&branch.op)) Attention(*gqa);
-        if (const auto* mla = std::get_if<Mla>(&branch.op)) {
+      for (const Branch* branch : Flat(layer)) {
+        if (const auto* gqa = std::get_if<Gqa>(&branch->op)) Attention(*gqa);
+        if (const auto* mla = std::get_if<Mla>(&branch->op)) {
           Attention(*mla);
           choosers.push_back(mla->indexer ? 1 : 0);
         }
-        if (const auto* delta = std::get_if<DeltaNet>(&branch.op)) Attention(*delta);
-        if (const auto* moe = std::get_if<Moe>(&branch.op)) sparse = *moe;
-        if (const auto* ffn = std::get_if<Ffn>(&branch.op)) {
+        if (const auto* delta = std::get_if<DeltaNet>(&branch->op)) Attention(*delta);
+        if (const auto* moe = std::get_if<Moe>(&branch->op)) sparse = *moe;
+        if (const auto* ffn = std::get_if<Ffn>(&branch->op)) {
           dense = *ffn;
           if (!sparse) ++leading;
         }
@@ -76,7 +108,7 @@ class Writer {
     if (dense || sparse)
       Set("feed_forward_length", Count(dense && !beside ? dense->hidden : sparse->expert.hidden));
     if (!sparse) return;
-    if (dense && !beside) Set("leading_dense_block_count", Count(leading));
+    if (dense && !beside && !InOneLayer(desc)) Set("leading_dense_block_count", Count(leading));
     Set("interleave_moe_layer_step", Count(SparseStep(desc)));
     Experts(*sparse);
   }
@@ -100,6 +132,14 @@ class Writer {
   static bool HasExpertsBeside(const Desc& desc) {
     return std::ranges::any_of(desc.decoder.layers, [](const Layer& layer) {
       return std::ranges::any_of(layer, [](const Branch& b) { return b.src == Branch::Src::kLayerInput; });
+    });
+  }
+
+  // Whether the dense part and the experts work side by side.
+  static bool InOneLayer(const Desc& desc) {
+    return std::ranges::any_of(desc.decoder.layers, [](const Layer& layer) {
+      return std::ranges::any_of(layer,
+                                 [](const Branch& b) { return std::holds_alternative<Parallel>(b.op); });
     });
   }
 
@@ -128,9 +168,10 @@ class Writer {
 
   void Attention(const Gqa& a) {
     Set("attention.head_count", Count(a.heads));
-    Set("attention.head_count_kv", Count(a.kv_heads));
-    Set("attention.key_length", Count(a.head_dim));
-    Set("attention.value_length", Count(a.head_dim));
+    if (!two_sizes_) Set("attention.head_count_kv", Count(a.kv_heads));
+    const char* kind = two_sizes_ && a.window > 0 ? "_swa" : "";
+    Set(fmt::format("attention.key_length{}", kind), Count(a.head_dim));
+    Set(fmt::format("attention.value_length{}", kind), Count(a.head_dim));
     if (a.clip > 0) Set("attention.clamp_kqv", a.clip);
     if (a.logit_cap > 0) Set("attn_logit_softcapping", a.logit_cap);
     if (!implied_scale_ && !Near(a.scale, 1 / std::sqrt(static_cast<float>(a.head_dim))))
@@ -139,10 +180,12 @@ class Writer {
     if (const auto* bias = std::get_if<RelativeBias>(&a.position))
       Set("attention.relative_buckets_count", Count(bias->buckets));
     const auto* rope = std::get_if<Rope>(&a.position);
-    if (rope && a.window > 0 && some_see_all_)
+    if (rope && a.window > 0 && some_see_all_) {
       Set("rope.freq_base_swa", rope->theta);
-    else if (rope)
+      if (two_sizes_) Set("rope.dimension_count_swa", Count(rope->dims));
+    } else if (rope) {
       Rotation(*rope);
+    }
   }
 
   void Attention(const DeltaNet& d) {
@@ -227,6 +270,7 @@ class Writer {
   const std::string prefix_;
   const ScaleWords words_;
   bool some_see_all_ = false;   // attention without a window
+  bool two_sizes_ = false;      // of heads, with and without a window
   bool implied_scale_ = false;  // attention and logits are scaled as the architecture has it
   MetadataList& list_;
 };
@@ -240,6 +284,8 @@ Result<GgufModel> WriteDown(const Described& described, const TypeMix& mix,
   model.metadata.Set("general.type", std::string("model"));
   model.metadata.Set("general.name", name);
   Writer(architecture, words, model.metadata).Model(described.desc);
+  for (const auto& [key, value] : described.family->gguf_numbers)
+    model.metadata.Set(fmt::format("{}.{}", architecture, key), value);
   model.metadata.Set("general.file_type", mix.file_type);
   if (Info(mix.base).block_size > 1) model.metadata.Set("general.quantization_version", uint32_t{2});
 

@@ -109,13 +109,14 @@ uint64_t NumberIn(std::string_view message, int number, uint64_t fallback) {
 }
 
 // How text is normalised before it is cut.
-void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
-  constexpr int kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4;
+void ReadNormalizer(std::string_view message, Vocabulary& vocabulary, std::string_view* lost) {
+  constexpr int kCharsmap = 2, kAddDummyPrefix = 3, kRemoveExtraWhitespaces = 4, kEscapeWhitespaces = 5;
   FieldReader fields(message);
   while (const auto field = fields.Next()) {
     if (field->number == kCharsmap) vocabulary.charsmap.assign(field->bytes.begin(), field->bytes.end());
     if (field->number == kAddDummyPrefix) vocabulary.space_prefix = field->value != 0;
     if (field->number == kRemoveExtraWhitespaces) vocabulary.remove_spaces = field->value != 0;
+    if (field->number == kEscapeWhitespaces && field->value == 0) *lost = "escape_whitespaces = false";
   }
 }
 
@@ -123,16 +124,20 @@ void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
 
 Result<Vocabulary> ReadSentencePiece(const MappedFile& file) {
   constexpr int kPieces = 1, kTrainer = 2, kNormalizer = 3;  // of ModelProto
-  constexpr int kModelType = 3;                              // of TrainerSpec
+  constexpr int kModelType = 3, kWhitespaceAsSuffix = 24;    // of TrainerSpec
   constexpr uint64_t kUnigram = 1, kBpe = 2;
   Vocabulary vocabulary{.model = "llama", .pre = "default"};
   uint64_t kind = kUnigram;
   FieldReader fields(file.text());
   bool good = true;
+  std::string_view lost;  // a setting that GGUF has no key for
   while (const auto field = fields.Next()) {
     if (field->number == kPieces) good = good && ReadPiece(field->bytes, vocabulary);
-    if (field->number == kTrainer) kind = NumberIn(field->bytes, kModelType, kind);
-    if (field->number == kNormalizer) ReadNormalizer(field->bytes, vocabulary);
+    if (field->number == kTrainer) {
+      kind = NumberIn(field->bytes, kModelType, kind);
+      if (NumberIn(field->bytes, kWhitespaceAsSuffix, 0) != 0) lost = "treat_whitespace_as_suffix";
+    }
+    if (field->number == kNormalizer) ReadNormalizer(field->bytes, vocabulary, &lost);
   }
   if (!good || fields.broken() || vocabulary.tokens.empty())
     return Fail(ErrorCode::kBadFile,
@@ -141,6 +146,9 @@ Result<Vocabulary> ReadSentencePiece(const MappedFile& file) {
     return Fail(ErrorCode::kBadFile,
                 fmt::format("{}: the model's type is {}, only unigrams (1) and BPE (2) can be converted",
                             file.path(), kind));
+  if (!lost.empty())
+    return Fail(ErrorCode::kBadFile, fmt::format("{}: GGUF has no key for {}", file.path(), lost),
+                "run the checkpoint as it is");
   if (kind == kUnigram) vocabulary.model = "t5";
   return vocabulary;
 }

@@ -101,11 +101,18 @@ void AddPart(WeightNeed need, OutputTensor* tensor) {
   tensor->parts.push_back(std::move(need));
 }
 
+const model::Moe* FindExperts(const model::Branch& branch) {
+  if (const auto* both = std::get_if<model::Parallel>(&branch.op))
+    for (const model::Branch& part : both->branches)
+      if (const auto* moe = FindExperts(part)) return moe;
+  return std::get_if<model::Moe>(&branch.op);
+}
+
 MixModel FactsForMix(const Desc& desc, const std::vector<OutputTensor>& tensors) {
   MixModel facts{.layers = static_cast<int>(desc.decoder.layers.size()), .tied = desc.tied};
   for (const model::Layer& layer : desc.decoder.layers)
     for (const model::Branch& branch : layer) {
-      if (const auto* moe = std::get_if<model::Moe>(&branch.op)) facts.experts = moe->router.experts;
+      if (const auto* moe = FindExperts(branch)) facts.experts = moe->router.experts;
       if (const auto* gqa = std::get_if<model::Gqa>(&branch.op))
         facts.query_heads_per_kv = gqa->heads / gqa->kv_heads;
       if (const auto* mla = std::get_if<model::Mla>(&branch.op)) facts.query_heads_per_kv = mla->heads;
@@ -129,6 +136,9 @@ Desc GgufForm(Desc desc) {
       } else if (auto* two = std::get_if<model::LongRopeScaling>(&rope->scaling)) {
         two->short_factors.clear();
         two->long_factors.clear();
+        rope->file_factors = true;
+      } else if (rope->still_pairs > 0) {
+        rope->still_pairs = 0;
         rope->file_factors = true;
       }
     }

@@ -13,7 +13,7 @@
 
 namespace sluice::convert {
 
-// The same model in GGUF's terms: what its metadata cannot say about rotary frequencies goes into a tensor of
+// The same model in GGUF's terms: what its metadata cannot say about rotary frequencies goes into tensors of
 // divisors.
 model::Desc GgufForm(model::Desc desc);
 

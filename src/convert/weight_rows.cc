@@ -43,10 +43,23 @@ std::vector<float> FrequencyDivisors(const Rope& rope, std::string_view canonica
     return canonical == "rope_factors_long" ? two->long_factors : two->short_factors;
   Rope plain = rope;
   plain.scaling = {};
+  plain.still_pairs = 0;
   const std::vector<float> scaled = model::RopeFrequencies(rope);
   std::vector<float> divisors = model::RopeFrequencies(plain);
-  for (size_t i = 0; i < divisors.size(); ++i) divisors[i] /= scaled[i];
+  constexpr float kStill = 1e30f;  // as others write for pairs that are not rotated
+  for (size_t i = 0; i < divisors.size(); ++i) divisors[i] = scaled[i] > 0 ? divisors[i] / scaled[i] : kStill;
   return divisors;
+}
+
+// Of the first layer that reads divisors in the file to write.
+const Rope* DividedRope(const Desc& source, const Desc& target) {
+  for (size_t l = 0; l < target.decoder.layers.size(); ++l) {
+    const auto *from = OperatorIn<Gqa>(source.decoder.layers[l]),
+               *to = OperatorIn<Gqa>(target.decoder.layers[l]);
+    const auto* rope = to ? std::get_if<Rope>(&to->position) : nullptr;
+    if (from && rope && rope->file_factors) return std::get_if<Rope>(&from->position);
+  }
+  return nullptr;
 }
 
 bool IsRotated(std::string_view canonical) {
@@ -143,9 +156,8 @@ Result<WeightRows> WeightRows::Open(const OutputTensor& tensor, const WeightMap&
     return rows;
   }
   if (need.canonical.starts_with("rope_factors") && !weights.Find(need.canonical)) {
-    const Gqa* attention = OperatorIn<Gqa>(source.decoder.layers.front());
-    const Rope* rope = attention ? std::get_if<Rope>(&attention->position) : nullptr;
-    if (rope) rows.computed_ = FrequencyDivisors(*rope, need.canonical);
+    if (const Rope* rope = DividedRope(source, target))
+      rows.computed_ = FrequencyDivisors(*rope, need.canonical);
     if (rows.computed_.size() != static_cast<size_t>(need.cols))
       return Fail(ErrorCode::kConfig,
                   "the divisors of the rotary frequencies are neither stored nor implied");

@@ -30,6 +30,8 @@ constexpr Word kWords[] = {
     {"key_length", "attention.key_length"},
     {"d_kv", "attention.key_length"},
     {"value_length", "attention.value_length"},
+    {"key_length_swa", "attention.key_length_swa"},
+    {"value_length_swa", "attention.value_length_swa"},
     {"key_length_mla", "attention.key_length_mla"},
     {"value_length_mla", "attention.value_length_mla"},
     {"q_lora_rank", "attention.q_lora_rank"},
@@ -49,7 +51,11 @@ constexpr Word kWords[] = {
     {"logit_scale", "logit_scale"},
     {"logits_scaling", "logit_scale"},
     {"sliding_window", "attention.sliding_window"},
+    {"sliding_layers", "attention.sliding_window_pattern"},
+    {"num_kv_shared_layers", "attention.shared_kv_layers"},
+    {"hidden_size_per_layer_input", "embedding_length_per_layer_input"},
     {"rope_dims", "rope.dimension_count"},
+    {"rope_dims_swa", "rope.dimension_count_swa"},
     {"mrope_section", "rope.dimension_sections"},
     {"rope_theta", "rope.freq_base"},
     {"rope_local_base_freq", "rope.freq_base_swa"},
@@ -105,7 +111,13 @@ json ToJson(const GgufValue& value) {
       return std::visit(
           [](const auto& entries) {
             json list = json::array();
-            for (const auto& entry : entries) list.push_back(Visitor{}(entry));
+            using Entry = typename std::decay_t<decltype(entries)>::value_type;
+            for (const auto& entry : entries) {
+              if constexpr (std::is_same_v<Entry, bool>)
+                list.push_back(entry ? 1 : 0);
+              else
+                list.push_back(Visitor{}(entry));
+            }
             return list;
           },
           array);

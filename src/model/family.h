@@ -1,6 +1,7 @@
 // The families. Each is a builder (config -> Desc) and two rule tables (canonical name <- tensor name).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -58,6 +59,12 @@ struct Family {
   std::span<const std::string_view> skip;
   // A GGUF has the rows of q and k in another order than Hugging Face: the two halves of each head in turn.
   bool gguf_turns_heads = false;
+  // What readers of the architecture ask for and the description has no word for.
+  struct GgufNumber {
+    std::string_view key;  // without "<architecture>."
+    uint32_t value;
+  };
+  std::span<const GgufNumber> gguf_numbers = {};
 };
 
 std::span<const Family* const> Families();

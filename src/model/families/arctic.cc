@@ -1,11 +1,18 @@
 // Snowflake Arctic: beside a dense layer stands a mixture of experts that reads what the whole layer read.
+#include <fmt/format.h>
+
 #include "model/families/common.h"
 #include "model/families/list.h"
 
 namespace sluice::model {
 namespace {
 
-bool IsSparse(const Config& c, int layer) { return (layer + 1) % c.Int("moe_layer_frequency", 1) == 0; }
+bool IsSparse(const Config& c, int layer) {
+  if (!c.from_gguf()) return (layer + 1) % c.Int("moe_layer_frequency", 1) == 0;
+  for (const char* key : {"first_k_dense_replace", "moe_layer_interval"})
+    c.Has(key);  // the tensors say the same, layer by layer
+  return c.FindTensor(fmt::format("blk.{}.ffn_gate_inp.weight", layer)) != nullptr;
+}
 
 Layer BuildLayer(const Config& c, int l) {
   const Act act = HiddenAct(c);
