@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "convert/vocabulary.h"
+#include "tokenizer/tokenizer.h"
 
 namespace sluice::convert {
 namespace {
@@ -79,6 +81,42 @@ TEST_F(ToGguf, ReadsSentencePiece) {
       EXPECT_LE(truncated->tokens.size(), 2u);
     }
   }
+}
+
+// What the metadata say of a vocabulary of unigrams cuts text as the vocabulary does.
+TEST_F(ToGguf, KeepsUnigrams) {
+  for (const char* name : {"spm-unigram-custom-rule", "spm-unigram-bytes-ud"}) {
+    const fs::path made = fs::path(SLUICE_SOURCE_DIR "/tests/tokenizer/made") / name;
+    fs::remove(folder_ / "spiece.model");
+    fs::copy_file(made.string() + ".model", folder_ / "spiece.model");
+    const formats::Checkpoint source{.path = folder_};
+    MetadataList metadata;
+    const auto added = AddVocabulary(source, 4000, metadata);
+    ASSERT_TRUE(added) << added.error().message;
+    formats::Checkpoint written{.path = "written.gguf"};
+    written.kind = formats::Checkpoint::Kind::kGguf;
+    written.gguf = metadata.AsRead().value();
+    const auto original = tokenizer::LoadTokenizer(folder_ / "spiece.model");
+    const auto converted = tokenizer::LoadTokenizer(written);
+    ASSERT_TRUE(original && converted);
+    const auto cases = nlohmann::json::parse(std::ifstream(made.string() + ".cases.json"));
+    int compared = 0;
+    for (const auto& text : cases.at("cases")) {
+      if (!text.at("text").is_string()) continue;
+      const std::string asked = text.at("text");
+      EXPECT_EQ((*converted)->Encode(asked).value(), (*original)->Encode(asked).value()) << asked;
+      ++compared;
+    }
+    EXPECT_GT(compared, 20);
+  }
+}
+
+TEST_F(ToGguf, RefusesSentencePieceThatGgufHasNoWordFor) {
+  const auto suffix = MappedFile::Open(SLUICE_SOURCE_DIR "/tests/tokenizer/made/spm-bpe-suffix.model");
+  ASSERT_TRUE(suffix);
+  const auto read = ReadSentencePiece(*suffix);
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find("treat_whitespace_as_suffix"), std::string::npos);
 }
 
 TEST_F(ToGguf, NamesTheSplitter) {

@@ -94,12 +94,13 @@ Rope ReadRope(const Config& config, const RopeOptions& options) {
       .theta = config.Float("rope_theta", 1e4f), .dims = options.dims, .interleaved = options.interleaved};
   if (rope.theta <= 1) config.Refuse("rope_theta", "is not above 1");
   rope.file_factors = config.from_gguf() && config.FindTensor("rope_freqs.weight");
+  const bool scaled = config.Has("rope_scaling");
   if (config.from_gguf() && config.FindTensor("rope_factors_long.weight")) {
     rope.scaling = ReadLongRope(config, options.dims);
     rope.file_factors = true;
     return rope;
   }
-  if (!config.Has("rope_scaling")) return rope;
+  if (!scaled) return rope;
 
   const std::string type = config.String(TypeKey(config), "");
   if (type == "default" || type == "none") return rope;
