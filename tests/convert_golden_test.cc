@@ -88,6 +88,14 @@ TEST(ConvertNames, AreThoseOfTheArchitecture) {
                 {"phimoe", "rope_factors_long.weight"},
                 {"phimoe", "blk.0.attn_output.bias"},
                 {"phimoe", "output.bias"},
+                {"t5", "dec.blk.0.cross_attn_q.weight"},
+                {"t5", "enc.blk.0.attn_rel_b.weight"},
+                {"t5_v11", "dec.blk.2.ffn_gate.weight"},
+                {"switch", "enc.blk.1.ffn_up_exps.weight"},
+                {"qwen3_5_moe", "blk.0.ssm_alpha.weight"},
+                {"gemma4_moe", "blk.0.ffn_gate_inp.scale"},
+                {"gemma4_moe", "blk.3.layer_output_scale.weight"},
+                {"gemma4_moe", "rope_freqs.weight"},
                 {"minimax_m2", "blk.0.exp_probs_b.bias"}};
   for (const auto& [golden, tensor] : kNames) {
     const auto checkpoint = formats::OpenCheckpoint(kGoldens / golden);
@@ -109,27 +117,47 @@ struct Edited {
   json changes;
 };
 
-class ConvertEdited : public testing::TestWithParam<int> {
- protected:
-  ConvertEdited()
-      : folder_(fs::temp_directory_path() /
-                ("sluice-edited-" + std::to_string(GetParam()) + "-" + std::to_string(getpid()))) {
-    fs::create_directories(folder_);
+class EditedFolder {
+ public:
+  explicit EditedFolder(const std::string& name)
+      : path(fs::temp_directory_path() / ("sluice-edited-" + name + "-" + std::to_string(getpid()))) {
+    fs::create_directories(path);
   }
-  ~ConvertEdited() override { fs::remove_all(folder_); }
+  ~EditedFolder() { fs::remove_all(path); }
 
   void Fill(const Edited& edited) const {
     for (const auto& entry : fs::directory_iterator(kGoldens / edited.golden))
       if (entry.path().filename() != "config.json")
-        fs::create_symlink(entry.path(), folder_ / entry.path().filename());
+        fs::create_symlink(entry.path(), path / entry.path().filename());
     json config = json::parse(std::ifstream(kGoldens / edited.golden / "config.json"));
     (config.contains("text_config") ? config["text_config"] : config).update(edited.changes);
-    std::ofstream(folder_ / "config.json") << config;
-    std::ofstream(folder_ / "tokenizer.json") << kTokenizer;
+    std::ofstream(path / "config.json") << config;
+    std::ofstream(path / "tokenizer.json") << kTokenizer;
   }
 
-  fs::path folder_;
+  const fs::path path;
 };
+
+// What GGUF has no word for is refused by name.
+TEST(ConvertRefused, NamesTheSetting) {
+  const struct {
+    Edited model;
+    const char* named;
+  } kCases[] = {
+      {{"t5", {{"relative_attention_max_distance", 64}}}, "up to a distance of 64"},
+      {{"t5", {{"feed_forward_proj", "gelu"}}}, "the activation gelu"},
+      {{"switch", {{"dense_act_fn", "gelu"}}}, "the activation gelu"},
+      {{"gemma2", {{"query_pre_attn_scalar", 99}}}, "attention scaled by 0.100504"},
+      {{"flex_olmo", json::object()}, "no architecture for flex_olmo"},
+  };
+  for (const auto& [model, named] : kCases) {
+    const EditedFolder folder("refused");
+    folder.Fill(model);
+    const auto converted = convert::ConvertToGguf({.input = folder.path, .output = folder.path / "out.gguf"});
+    ASSERT_FALSE(converted) << model.golden << model.changes;
+    EXPECT_NE(converted.error().message.find(named), std::string::npos) << converted.error().message;
+  }
+}
 
 const std::vector<Edited>& EditedModels() {
   static const std::vector<Edited> models = {
@@ -141,14 +169,17 @@ const std::vector<Edited>& EditedModels() {
   return models;
 }
 
+class ConvertEdited : public testing::TestWithParam<int> {};
+
 TEST_P(ConvertEdited, KeepsTheAnswers) {
-  Fill(EditedModels()[static_cast<size_t>(GetParam())]);
-  const std::string output = folder_ / "out.gguf";
+  const EditedFolder folder(std::to_string(GetParam()));
+  folder.Fill(EditedModels()[static_cast<size_t>(GetParam())]);
+  const std::string output = folder.path / "out.gguf";
   const auto converted =
-      convert::ConvertToGguf({.input = folder_, .output = output, .types = "F32", .threads = 2});
+      convert::ConvertToGguf({.input = folder.path, .output = output, .types = "F32", .threads = 2});
   ASSERT_TRUE(converted) << converted.error().message;
   ThreadTeam team(2, /*pin=*/false);
-  const auto original = formats::OpenCheckpoint(folder_), written = formats::OpenCheckpoint(output);
+  const auto original = formats::OpenCheckpoint(folder.path), written = formats::OpenCheckpoint(output);
   ASSERT_TRUE(original && written);
   const auto reference = model::LoadModel(*original, team, {.exact = true});
   const auto model = model::LoadModel(*written, team, {.exact = true});

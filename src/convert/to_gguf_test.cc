@@ -83,12 +83,20 @@ TEST_F(ToGguf, ReadsSentencePiece) {
   }
 }
 
-// What the metadata say of a vocabulary of unigrams cuts text as the vocabulary does.
-TEST_F(ToGguf, KeepsUnigrams) {
-  for (const char* name : {"spm-unigram-custom-rule", "spm-unigram-bytes-ud"}) {
+// Metadata made of a vocabulary cut text as the vocabulary does.
+TEST_F(ToGguf, KeepsHowTextIsCut) {
+  const struct {
+    const char *made, *file;
+  } kVocabularies[] = {{"spm-unigram-custom-rule", "spiece.model"},
+                       {"spm-unigram-bytes-ud", "spiece.model"},
+                       {"spm-bpe-nodummy-ud", "tokenizer.model"},
+                       {"gemma-like", "tokenizer.json"}};
+  for (const auto& [name, file] : kVocabularies) {
+    SCOPED_TRACE(name);
     const fs::path made = fs::path(SLUICE_SOURCE_DIR "/tests/tokenizer/made") / name;
-    fs::remove(folder_ / "spiece.model");
-    fs::copy_file(made.string() + ".model", folder_ / "spiece.model");
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    fs::copy_file(made.string() + fs::path(file).extension().string(), folder_ / file);
     const formats::Checkpoint source{.path = folder_};
     MetadataList metadata;
     const auto added = AddVocabulary(source, 4000, metadata);
@@ -96,7 +104,7 @@ TEST_F(ToGguf, KeepsUnigrams) {
     formats::Checkpoint written{.path = "written.gguf"};
     written.kind = formats::Checkpoint::Kind::kGguf;
     written.gguf = metadata.AsRead().value();
-    const auto original = tokenizer::LoadTokenizer(folder_ / "spiece.model");
+    const auto original = tokenizer::LoadTokenizer(folder_ / file);
     const auto converted = tokenizer::LoadTokenizer(written);
     ASSERT_TRUE(original && converted);
     const auto cases = nlohmann::json::parse(std::ifstream(made.string() + ".cases.json"));
@@ -104,7 +112,11 @@ TEST_F(ToGguf, KeepsUnigrams) {
     for (const auto& text : cases.at("cases")) {
       if (!text.at("text").is_string()) continue;
       const std::string asked = text.at("text");
-      EXPECT_EQ((*converted)->Encode(asked).value(), (*original)->Encode(asked).value()) << asked;
+      // Gemma's text is cut at the ends of lines in GGUF; this toy has tokens across them.
+      if (std::string_view(name) == "gemma-like" && asked.find('\n') != asked.npos) continue;
+      const tokenizer::EncodeOptions plain{.add_special = false};
+      EXPECT_EQ((*converted)->Encode(asked, plain).value(), (*original)->Encode(asked, plain).value())
+          << asked;
       ++compared;
     }
     EXPECT_GT(compared, 20);
@@ -121,7 +133,7 @@ TEST_F(ToGguf, RefusesSentencePieceThatGgufHasNoWordFor) {
 
 TEST_F(ToGguf, NamesTheSplitter) {
   const auto pre = [&](const std::string& pre_tokenizer) {
-    const auto read = ReadByteLevelBpe(File(
+    const auto read = ReadBpe(File(
         "tokenizer.json",
         R"({"model": {"type": "BPE", "vocab": {"a": 1, "b": 3}, "merges": [["a", "b"]]}, "pre_tokenizer": )" +
             pre_tokenizer + "}"));

@@ -28,7 +28,7 @@ Result<Vocabulary> ReadVocabulary(const std::string& directory) {
     return ReadSentencePiece(file);
   }
   SLUICE_TRY(const MappedFile file, MappedFile::Open(directory + "/tokenizer.json"));
-  return ReadByteLevelBpe(file);
+  return ReadBpe(file);
 }
 
 Result<json> ReadOptionalJson(const std::string& path) {
@@ -113,7 +113,7 @@ void Vocabulary::AddTo(MetadataList& metadata) const {
     metadata.Set("tokenizer.ggml.remove_extra_whitespaces", remove_spaces);
     if (!charsmap.empty()) metadata.Set("tokenizer.ggml.precompiled_charsmap", charsmap);
   }
-  if (model != "gpt2") {
+  if (model == "t5" || model == "llama") {
     metadata.Set("tokenizer.ggml.scores", scores);
     metadata.Set("tokenizer.ggml.add_space_prefix", space_prefix);
   }
@@ -133,7 +133,9 @@ Status AddVocabulary(const formats::Checkpoint& checkpoint, int64_t size, Metada
   vocabulary.Fill(size);
   vocabulary.AddTo(metadata);
   AddSpecialTokens(vocabulary, config, checkpoint, metadata);
-  SLUICE_TRY(const bool add_bos, tokenizer::BoolField(config, "add_bos_token", vocabulary.model == "llama"));
+  SLUICE_TRY(const bool add_bos,
+             tokenizer::BoolField(config, "add_bos_token",
+                                  vocabulary.model == "llama" || vocabulary.model == "gemma4"));
   SLUICE_TRY(const bool add_eos, tokenizer::BoolField(config, "add_eos_token", vocabulary.model == "t5"));
   metadata.Set("tokenizer.ggml.add_bos_token", add_bos);
   metadata.Set("tokenizer.ggml.add_eos_token", add_eos);

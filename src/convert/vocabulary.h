@@ -22,13 +22,14 @@ enum class TokenType : int32_t {
 };
 
 struct Vocabulary {
-  std::string model;  // "llama": SentencePiece BPE; "t5": SentencePiece's unigrams; "gpt2": BPE over bytes
+  std::string model;  // "llama": SentencePiece BPE; "t5": SentencePiece's unigrams; "gpt2": BPE over
+                      // bytes; "gemma4": BPE over characters, and bytes where there is none
   std::string pre;    // how text is cut before merging
   std::vector<std::string> tokens;
-  std::vector<float> scores;        // not of gpt2
+  std::vector<float> scores;        // of SentencePiece
   std::vector<int32_t> types;       // TokenType
-  std::vector<std::string> merges;  // gpt2 only
-  bool space_prefix = true;         // not of gpt2: a text begins with a space of its own
+  std::vector<std::string> merges;  // gpt2 and gemma4
+  bool space_prefix = true;         // of SentencePiece: a text begins with a space of its own
   bool remove_spaces = true;        // t5: those that follow another one
   std::vector<uint8_t> charsmap;    // t5: SentencePiece's normalisation; empty: none
 
@@ -44,7 +45,7 @@ Status AddVocabulary(const formats::Checkpoint& checkpoint, int64_t size, Metada
 
 // A SentencePiece .model that holds BPE or unigrams.
 Result<Vocabulary> ReadSentencePiece(const MappedFile& file);
-// A tokenizer.json that holds BPE over bytes. Fails where the splitter has no name in GGUF.
-Result<Vocabulary> ReadByteLevelBpe(const MappedFile& file);
+// A tokenizer.json that holds BPE over bytes, or as Gemma 4's. Fails where the splitter has no name in GGUF.
+Result<Vocabulary> ReadBpe(const MappedFile& file);
 
 }  // namespace sluice::convert

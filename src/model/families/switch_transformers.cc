@@ -94,12 +94,11 @@ constexpr auto kGguf =
                                   {"enc.moe.expert.up", "enc.blk.{L}.ffn_up_exps.weight"},
                                   {"enc.moe.expert.down", "enc.blk.{L}.ffn_down_exps.weight"},
                               }));
-constexpr std::string_view kTypes[] = {"switch_transformers"};
-constexpr std::string_view kArchs[] = {"switch"};
+constexpr std::string_view kNames[] = {"switch_transformers"};
 
 }  // namespace
 
-constinit const Family kSwitchTransformers{"switch_transformers", kTypes, kArchs, nullptr, Build, kHf, kGguf,
+constinit const Family kSwitchTransformers{"switch_transformers", kNames, kNames, nullptr, Build, kHf, kGguf,
                                            kSkipEncoderDecoder};
 
 }  // namespace sluice::model

@@ -6,6 +6,7 @@
 
 #include "convert/vocabulary.h"
 #include "formats/json.h"
+#include "tokenizer/byte_tokens.h"
 #include "tokenizer/json_fields.h"
 
 namespace sluice::convert {
@@ -24,6 +25,8 @@ constexpr Splitter kSplitters[] = {
      "qwen2"},
     {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      "llama-bpe"},
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+     "qwen35"},
 };
 
 // The first Split pattern in a pre-tokenizer, which may be a sequence. ByteLevel alone splits as GPT-2 did.
@@ -78,18 +81,36 @@ Result<std::map<int64_t, Token>> ReadTokens(const json& root, const std::string&
   return tokens;
 }
 
+// BPE over characters, white space made visible and never cut at: the form of Gemma 4.
+bool IsGemmas(const json& root) {
+  const json &normalizer = Field(root, "normalizer"), &splitter = Field(root, "pre_tokenizer");
+  return Field(Field(root, "model"), "byte_fallback") == true && Field(normalizer, "type") == "Replace" &&
+         Field(Field(normalizer, "pattern"), "String") == " " && Field(normalizer, "content") == "▁" &&
+         (splitter.is_null() ||
+          (Field(splitter, "type") == "Split" && Field(Field(splitter, "pattern"), "String") == " "));
+}
+
+// Tokens of single bytes are known by their spelling only.
+void FindBytes(std::map<int64_t, Token>& tokens) {
+  for (auto& [id, token] : tokens)
+    if (token.type == TokenType::kNormal && tokenizer::ParseByteToken(token.text))
+      token.type = TokenType::kByte;
+}
+
 }  // namespace
 
-Result<Vocabulary> ReadByteLevelBpe(const MappedFile& file) {
+Result<Vocabulary> ReadBpe(const MappedFile& file) {
   SLUICE_TRY(const json root, formats::ParseJson(file));
   const json& model = Field(root, "model");
-  const std::string_view pre = NameOfSplitter(Field(root, "pre_tokenizer"));
-  if (Field(model, "type") != "BPE" || Field(model, "byte_fallback") == true || pre.empty())
+  const bool gemma = IsGemmas(root);
+  const std::string_view pre = gemma ? "gemma4" : NameOfSplitter(Field(root, "pre_tokenizer"));
+  if (Field(model, "type") != "BPE" || (Field(model, "byte_fallback") == true && !gemma) || pre.empty())
     return Fail(ErrorCode::kBadFile,
-                fmt::format("{}: no BPE over bytes with a splitter that GGUF has a name for", file.path()),
-                "gpt-2, llama-bpe and qwen2 can be converted");
-  Vocabulary vocabulary{.model = "gpt2", .pre = std::string(pre)};
-  SLUICE_TRY(const auto tokens, ReadTokens(root, file.path()));
+                fmt::format("{}: no BPE with a splitter that GGUF has a name for", file.path()),
+                "gpt-2, llama-bpe, qwen2, qwen35 and gemma4 can be converted");
+  Vocabulary vocabulary{.model = gemma ? "gemma4" : "gpt2", .pre = std::string(pre)};
+  SLUICE_TRY(auto tokens, ReadTokens(root, file.path()));
+  if (gemma) FindBytes(tokens);
   constexpr int64_t kMost = 1 << 24;
   for (const auto& [id, token] : tokens) {
     if (id < 0 || id >= kMost)
