@@ -223,7 +223,7 @@ class Parser {
 
   Result<ExpressionId> Class() {
     const bool negative = Take("^");
-    CharSet set;
+    std::vector<CharSet::Range> ranges;
     while (!AtEnd() && Peek() != ']') {
       SLUICE_TRY(const char32_t first, Char());
       char32_t last = first;
@@ -232,10 +232,13 @@ class Parser {
         SLUICE_TRY(last, Char());
       }
       if (last < first) return Wrong("a range is reversed");
-      set.Add(first, last);
+      ranges.emplace_back(first, last);
     }
     if (!Take("]")) return Wrong("a class is not closed");
-    return grammar_.Chars(negative ? set.Complement() : set);
+    std::ranges::sort(ranges);  // in their order they are added at once
+    CharSet set;
+    for (const auto& [first, last] : ranges) set.Add(first, last);
+    return grammar_.Chars(negative ? set.Complement() : std::move(set));
   }
 
   Result<uint32_t> Number() {

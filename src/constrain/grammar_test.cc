@@ -5,6 +5,7 @@
 #include "constrain/json_schema.h"
 #include "constrain/regex_grammar.h"
 #include "constrain/toy_vocabulary.h"
+#include "tokenizer/unicode.h"
 
 namespace sluice::constrain {
 namespace {
@@ -129,6 +130,14 @@ TEST(Gbnf, HostileOnesAreRefusedOrQuick) {
   for (int i = 0; i < 40; ++i)
     doubling +=
         "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + " r" + std::to_string(i + 1) + "\n";
+  std::string wide = "root ::= [";
+  for (char32_t c = 0x10FFF0; c > 0xE000; c -= 16)
+    for (char32_t one = c; one < c + 2; ++one) tokenizer::AppendUtf8(wide, one);
+  const auto classes = Gbnf(wide + "]");
+  if (classes) {
+    EXPECT_TRUE(Accepts(*classes, tokenizer::ToUtf8(0x10FFF1)));
+    EXPECT_FALSE(Accepts(*classes, tokenizer::ToUtf8(0x10FFF2)));
+  }
   const auto doubled = Gbnf(doubling + "r40 ::= \"x\"\n");
   if (doubled) {
     EXPECT_FALSE(Accepts(*doubled, "xxx"));

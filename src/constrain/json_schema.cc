@@ -6,6 +6,7 @@
 #include <cmath>
 #include <deque>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "constrain/json_numbers.h"
 #include "constrain/regex_grammar.h"
@@ -21,6 +22,10 @@ constexpr int kMostDepth = 100;
 constexpr size_t kMostSchemas = 20'000;  // after references and allOf have been followed
 constexpr size_t kMostValues = 200'000;  // of enums
 constexpr size_t kLongestKey = 256;
+// What putting schemas together may cost: values looked at, each against the longest list or object. About a
+// second.
+constexpr size_t kMostWork = 1'000'000'000;
+constexpr size_t kWorkOfPatternByte = 10'000;
 
 // Keywords by the type that they speak about; without `type` they stand for it.
 const std::vector<std::pair<std::string, std::vector<std::string>>>& TypeKeywords() {
@@ -50,7 +55,7 @@ tl::unexpected<Error> Refuse(const std::string& pointer, std::string_view what, 
 class Compiler {
  public:
   Compiler(Grammar& grammar, JsonText& text, const Json& root)
-      : grammar_(grammar), text_(text), root_(root) {}
+      : grammar_(grammar), text_(text), root_(root), root_extent_(ExtentOf(root)) {}
 
   Result<ExpressionId> Part(const std::string& pointer) {
     SLUICE_TRY(const auto part, Resolve("#" + pointer, pointer));
@@ -74,7 +79,15 @@ class Compiler {
   const Json& root_;
   std::unordered_map<std::string, RuleId> rules_;  // by pointer
   std::deque<Waiting> waiting_;
-  size_t compiled_ = 0, values_ = 0;
+  const Extent root_extent_;
+  size_t compiled_ = 0, values_ = 0, work_ = 0;
+
+  Status Charge(size_t work, const std::string& pointer) {
+    work_ += std::min(work, kMostWork + 1);
+    if (work_ <= kMostWork) return {};
+    return Refuse(pointer, "the schema is too large for its references, combinations and patterns",
+                  "split it, or say the same with fewer 'allOf', 'anyOf' and 'oneOf'");
+  }
 
   RuleId RuleFor(const std::string& pointer, const Json& schema) {
     const auto [at, added] = rules_.try_emplace(pointer, 0);
@@ -86,8 +99,7 @@ class Compiler {
   }
 
   // What a local reference points to, and the pointer without its '#'.
-  Result<std::pair<const Json*, std::string>> Resolve(const Json& reference,
-                                                      const std::string& pointer) const {
+  Result<std::pair<const Json*, std::string>> Resolve(const Json& reference, const std::string& pointer) {
     const std::string at = Below(pointer, "$ref");
     if (!reference.is_string()) return Refuse(at, "'$ref' must be a string");
     const auto& text = reference.get_ref<const std::string&>();
@@ -97,6 +109,8 @@ class Compiler {
     const std::string path = text.substr(1);
     if (!path.empty() && path[0] != '/')
       return Refuse(at, fmt::format("'$ref' to the anchor '{}' is not supported", text.substr(0, 100)));
+    const auto levels = static_cast<size_t>(std::ranges::count(path, '/'));
+    SLUICE_CHECK_OK(Charge(levels * root_extent_.longest, pointer));
     const Json* target = nullptr;
     try {
       const nlohmann::json_pointer<std::string> json_pointer(path);
@@ -119,11 +133,13 @@ class Compiler {
     if (!schema.is_object()) return schema;
     if (depth > kMostDepth || ++compiled_ > kMostSchemas)
       return Refuse(pointer, "it refers to itself, or is nested too deep, where it has to be merged");
+    SLUICE_CHECK_OK(Charge(ExtentOf(schema).values, pointer));
     Json own = schema;
     own.erase("$ref");
     own.erase("allOf");
     const auto add = [&](const Json& other, const std::string& where) -> Status {
       SLUICE_TRY(const Json flat, Flatten(other, where, depth + 1));
+      SLUICE_CHECK_OK(Charge(ComparisonWork(ExtentOf(own), ExtentOf(flat)), where));
       auto merged = MergeSchemas(own, flat);
       if (!merged) return Refuse(where, merged.error().message);
       own = std::move(*merged);
@@ -187,6 +203,7 @@ class Compiler {
     Json base = schema;
     base.erase(keyword);
     const bool alone = OnlyAnnotations(schema, keyword);
+    const size_t base_values = alone ? 0 : ExtentOf(base).values;
     std::vector<ExpressionId> alternatives;
     for (size_t i = 0; i < list.size(); ++i) {
       const std::string where = Below(at, std::to_string(i));
@@ -195,6 +212,7 @@ class Compiler {
         alternatives.push_back(one);
         continue;
       }
+      SLUICE_CHECK_OK(Charge(base_values, where));
       SLUICE_CHECK_OK(list[i].is_object() ? CheckKeywords(list[i], where) : Status{});
       SLUICE_TRY(const ExpressionId one,
                  Compile(Json{{"allOf", Json::array({base, list[i]})}}, where, depth + 1));
@@ -213,12 +231,16 @@ class Compiler {
       SLUICE_TRY(Json one, Flatten(list[i], Below(at, std::to_string(i)), 0));
       flat.push_back(std::move(one));
     }
+    std::vector<Extent> extents;
+    for (const Json& one : flat) extents.push_back(ExtentOf(one));
     for (size_t i = 0; i < flat.size(); ++i)
-      for (size_t j = i + 1; j < flat.size(); ++j)
+      for (size_t j = i + 1; j < flat.size(); ++j) {
+        SLUICE_CHECK_OK(Charge(ComparisonWork(extents[i], extents[j]), at));
         if (!AreDisjoint(flat[i], flat[j]))
           return Refuse(
               at, fmt::format("the schemas {} and {} of 'oneOf' may both match", i, j),
               "use anyOf, or give them different types or a required property with different constants");
+      }
     return {};
   }
 
@@ -331,6 +353,7 @@ class Compiler {
           at,
           fmt::format("the format '{}' is not supported", schema[keyword].get<std::string>().substr(0, 100)),
           "use a pattern");
+    SLUICE_CHECK_OK(Charge(expression.size() * kWorkOfPatternByte, at));
     auto body = AddRegex(grammar_, expression, /*whole=*/format,
                          [this](Grammar&, const CharSet& set) { return text_.Chars(set); });
     if (!body) return Refuse(at, body.error().message, body.error().hint);
@@ -421,45 +444,47 @@ class Compiler {
 
   Result<std::vector<std::string>> Required(const Json& schema, const std::string& pointer) const {
     std::vector<std::string> names;
-    const Json list = schema.value("required", Json::array());
-    if (list.is_boolean()) return names;  // of draft 3, where it spoke of the property itself
-    if (!list.is_array()) return Refuse(Below(pointer, "required"), "'required' must be a list of names");
-    for (const Json& name : list) {
+    const auto list = schema.find("required");
+    if (list == schema.end() || list->is_boolean()) return names;  // draft 3: it spoke of the property itself
+    if (!list->is_array()) return Refuse(Below(pointer, "required"), "'required' must be a list of names");
+    std::unordered_set<std::string> seen;
+    for (const Json& name : *list) {
       if (!name.is_string()) return Refuse(Below(pointer, "required"), "'required' must be a list of names");
-      if (std::ranges::find(names, name.get<std::string>()) == names.end()) names.push_back(name);
+      if (seen.insert(name).second) names.push_back(name);
     }
     return names;
   }
 
   Result<Members> Named(const Json& schema, const std::string& pointer, int depth) {
     Members out;
-    SLUICE_TRY(std::vector<std::string> required, Required(schema, pointer));
+    SLUICE_TRY(const std::vector<std::string> required, Required(schema, pointer));
+    std::unordered_set<std::string_view> missing(required.begin(), required.end());
     const Json none = Json::object();
     const auto at = schema.find("properties");
     const Json& properties = at == schema.end() ? none : *at;
     const std::string where = Below(pointer, "properties");
     if (!properties.is_object()) return Refuse(where, "'properties' must be an object");
-    const auto add = [&](const std::string& name, ExpressionId value, bool is_required) -> Status {
+    const auto name_it = [&](const std::string& name) -> Status {
       if (name.size() > kLongestKey)
         return Refuse(
             where, fmt::format("a property's name has {} bytes, and may have {}", name.size(), kLongestKey));
       out.names.push_back(name);
-      out.Add(text_.Member(text_.Literal(name), value), is_required);
       return {};
     };
     for (const auto& [name, property] : properties.items()) {
-      const bool is_required = std::erase(required, name) > 0;
-      if (!is_required && property == false) {
-        out.names.push_back(name);
-        continue;
-      }
+      const bool is_required = missing.erase(name) > 0;
+      SLUICE_CHECK_OK(name_it(name));
+      if (!is_required && property == false) continue;
       SLUICE_TRY(const ExpressionId value, Compile(property, Below(where, name), depth + 1));
-      SLUICE_CHECK_OK(add(name, value, is_required));
+      out.Add(text_.Member(text_.Literal(name), value), is_required);
     }
+    if (missing.empty()) return out;
+    SLUICE_TRY(const ExpressionId value, Compile(schema.value("additionalProperties", Json(true)),
+                                                 Below(pointer, "additionalProperties"), depth + 1));
     for (const std::string& name : required) {
-      SLUICE_TRY(const ExpressionId value, Compile(schema.value("additionalProperties", Json(true)),
-                                                   Below(pointer, "additionalProperties"), depth + 1));
-      SLUICE_CHECK_OK(add(name, value, true));
+      if (!missing.contains(name)) continue;
+      SLUICE_CHECK_OK(name_it(name));
+      out.Add(text_.Member(text_.Literal(name), value), true);
     }
     return out;
   }

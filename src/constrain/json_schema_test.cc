@@ -278,5 +278,29 @@ TEST(JsonSchema, RandomWalksValidate) {
   EXPECT_GT(ended, 300);
 }
 
+// None takes long: what grows with the square of a schema is bounded.
+TEST(JsonSchema, HostileOnesAreRefused) {
+  const auto refused = [](const Json& schema) {
+    const auto grammar = JsonSchemaGrammar(schema);
+    return !grammar || !Compile(*grammar);
+  };
+  Json long_name = {{"properties", {{std::string(1'000'000, 'x'), false}}}, {"additionalProperties", true}};
+  EXPECT_TRUE(refused(long_name));
+  Json values = Json::array(), names = Json::array(), alternatives = Json::array();
+  for (int i = 0; i < 200'000; ++i) values.push_back(i), names.push_back("n" + std::to_string(i));
+  Json others = Json::array();
+  for (int i = 0; i < 200'000; ++i) others.push_back(-1 - i);
+  const Json lists[] = {{{"enum", values}}, {{"enum", others}}};
+  EXPECT_TRUE(refused({{"allOf", lists}}));
+  EXPECT_TRUE(refused({{"oneOf", lists}}));
+  EXPECT_TRUE(refused({{"type", "object"}, {"required", names}}));
+  const Json to_itself = {{"$ref", "#"}};
+  EXPECT_TRUE(refused({{"description", std::string(1'000'000, 'x')}, {"allOf", {to_itself, to_itself}}}));
+  for (int i = 0; i < 10'000; ++i) alternatives.push_back({{"minimum", i}});
+  EXPECT_TRUE(refused({{"anyOf", alternatives}, {"enum", values}}));
+  const Json pattern = {{"type", "string"}, {"pattern", "(?i)" + std::string(16'000, 'x')}};
+  EXPECT_TRUE(refused({{"anyOf", Json(1'000, pattern)}}));
+}
+
 }  // namespace
 }  // namespace sluice::constrain

@@ -258,6 +258,7 @@ ExpressionId JsonText::Literal(const nlohmann::ordered_json& value) {
 // What may follow the first `at` characters, which names[begin, end) have in common, and the closing quote.
 ExpressionId JsonText::KeyTail(const std::vector<std::u32string>& names, size_t begin, size_t end,
                                size_t at) {
+  if (grammar_.too_large()) return grammar_.Nothing();
   CharSet others = CharSet{{0, 0xD7FF}, {0xE000, tokenizer::kMaxCodePoint}};
   std::vector<ExpressionId> alternatives;
   if (begin < end && names[begin].size() == at)

@@ -169,6 +169,20 @@ std::set<std::string> TypesOf(const Json& schema) {
   return types;
 }
 
+Extent ExtentOf(const Json& json) {
+  constexpr size_t kValueBytes = 64;
+  Extent out{.values = 1};
+  if (json.is_string()) out.values += json.get_ref<const std::string&>().size() / kValueBytes;
+  if (!json.is_structured()) return out;
+  out.longest = json.size();
+  for (const auto& [key, value] : json.items()) {
+    const Extent inside = ExtentOf(value);
+    out.values += 1 + inside.values + (json.is_object() ? key.size() / kValueBytes : 0);
+    out.longest = std::max(out.longest, inside.longest);
+  }
+  return out;
+}
+
 Result<Json> MergeSchemas(const Json& a, const Json& b) {
   if (a.is_boolean()) return a == true ? b : a;
   if (b.is_boolean()) return b == true ? a : b;
@@ -188,8 +202,8 @@ bool AreDisjoint(const Json& a, const Json& b, int depth) {
   if (TypesOf(a) != std::set<std::string>{"object"} && TypesOf(b) != std::set<std::string>{"object"})
     return false;
   const auto requires_name = [](const Json& schema, const std::string& name) {
-    const Json required = schema.value("required", Json::array());
-    return std::ranges::find(required, Json(name)) != required.end();
+    const auto required = schema.find("required");
+    return required != schema.end() && std::ranges::find(*required, Json(name)) != required->end();
   };
   const Json none = Json::object();
   const Json left = a.value("properties", none), right = b.value("properties", none);

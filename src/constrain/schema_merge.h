@@ -18,6 +18,17 @@ bool IsAnnotation(std::string_view keyword);
 // JSON's types that a schema's `type` lets through, "integer" where only whole numbers are meant.
 std::set<std::string> TypesOf(const Json& schema);
 
+// How much there is to look at.
+struct Extent {
+  size_t values = 0;   // with those inside, long texts counting as several
+  size_t longest = 0;  // list or object
+};
+Extent ExtentOf(const Json& json);
+// No less than merging both, or asking whether they are disjoint, looks at.
+inline size_t ComparisonWork(const Extent& a, const Extent& b) {
+  return (a.values + b.values) * (a.longest + b.longest + 1);
+}
+
 // A schema that says what both say; neither has a $ref. Sub-schemas that have to be merged in turn are left
 // as an `allOf`. Fails where that cannot be said.
 Result<Json> MergeSchemas(const Json& a, const Json& b);

@@ -147,8 +147,14 @@ void CharSet::Tidy() {
 }
 
 void CharSet::Add(char32_t first, char32_t last) {
-  ranges_.emplace_back(first, last);
-  Tidy();
+  if (ranges_.empty() || first > ranges_.back().second + 1) {
+    ranges_.emplace_back(first, last);
+  } else if (first >= ranges_.back().first) {
+    ranges_.back().second = std::max(ranges_.back().second, last);
+  } else {
+    ranges_.emplace_back(first, last);
+    Tidy();
+  }
 }
 
 void CharSet::Add(const CharSet& other) {
