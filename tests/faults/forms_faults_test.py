@@ -53,6 +53,10 @@ def schemas(server):
             member="json_schema")
     bounded(server, deep, {"type": "array", "minItems": 10**9}, {"type": "string", "minLength": 10**9}, {"enum": [f"word {i}" for i in range(100_000)]}, {"properties": {f"p{i}": {"type": "integer"} for i in range(5000)}},
             {"type": "string", "maxLength": 10**9}, {"anyOf": [{"const": i} for i in range(5000)]}, member="json_schema")
+    several = [list(range(100_000)), list(range(100_000, 200_000))]
+    refused(server, "invalid_schema", {"properties": {"x" * 1_000_000: False}, "additionalProperties": True},
+            {"allOf": [{"enum": values} for values in several]}, {"oneOf": [{"enum": values} for values in several]},
+            {"description": "x" * 1_000_000, "allOf": [{"$ref": "#"}] * 2}, member="json_schema")
     for text in ("{", "[" * 10_000, '{"type": "integer"', '{"a": 1e999}'):
         answer = ask(server, guided_json=text)
         assert answer.status == 400, answer.raw[:600]
