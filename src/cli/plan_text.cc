@@ -4,17 +4,19 @@
 
 #include <vector>
 
+#include "backend/step_cost.h"
 #include "cli/progress.h"
-#include "perf/step_cost.h"
 
 namespace sluice::cli {
 namespace {
 
 // What one token needs of each step.
-std::vector<perf::Cost> CostsOfOneToken(const std::vector<model::Step>& steps) {
+std::vector<backend::Cost> CostsOfOneToken(const std::vector<model::Step>& steps) {
   const backend::BatchToken token{.output = true};
-  const kv::PageTable* const pages = nullptr;
-  return perf::StepCosts(steps, kernels::KvType::kF16, {.tokens = {&token, 1}, .sequences = {&pages, 1}});
+  const kv::PageTable none;
+  const kv::PageTable* const pages = &none;
+  return backend::StepCosts(steps, kernels::KvType::kF16,
+                            {.tokens = {&token, 1}, .sequences = {&pages, 1}, .sources = {&pages, 1}});
 }
 
 struct Listed {
@@ -29,8 +31,8 @@ Listed StepsText(const std::vector<model::Step>& steps, double bandwidth, const 
     listed.text +=
         fmt::format("{:<24} {:>10} {:>7.1f} us\n", name, ByteCount(bytes), bytes / bandwidth * 1e6);
   };
-  const std::vector<perf::Cost> costs = CostsOfOneToken(steps);
-  const double total = perf::Sum(costs).weight_bytes;
+  const std::vector<backend::Cost> costs = CostsOfOneToken(steps);
+  const double total = backend::Sum(costs).weight_bytes;
   for (size_t i = 0; i < steps.size(); ++i) {
     if (costs[i].weight_bytes == 0)
       listed.text += steps[i].name + "\n";

@@ -12,6 +12,7 @@
 #include "cli/settings.h"
 #include "cli/streams.h"
 #include "cli/verb.h"
+#include "machine/bandwidth.h"
 #include "server/engine_backend.h"
 #include "server/server.h"
 
@@ -26,7 +27,7 @@ struct Options {
   std::string model, host = "127.0.0.1", key, key_file, keys;
   bool open = false;  // no key is needed, wherever it listens
   int64_t port = 8080, context = 0, kv_tokens = 0, drain_seconds = 30, stuck_seconds = 120;
-  double queue_seconds = 0;
+  double queue_seconds = 0, bandwidth = 0;  // GB/s
   int64_t step_tokens = engine::EngineOptions().max_batch_tokens;
   int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
   bool no_prefix_cache = false;
@@ -135,6 +136,14 @@ Status OpenAdapters(const std::string& list, const server::LoraOptions& options,
   return {};
 }
 
+// Bytes a second, which metrics compare with; 0 where nothing can be measured.
+double ReadBandwidth(const Options& options) {
+  if (options.bandwidth > 0) return options.bandwidth * 1e9;
+  ThreadTeam team(ThreadCount(options.compute));
+  const auto rate = machine::ReadBandwidth(team, 0, machine::Care::kBrief);
+  return rate ? rate->median : 0;
+}
+
 Status CheckTls(const Options& options) {
   if (options.tls_certificate.empty() == options.tls_key.empty()) return {};
   return Fail(ErrorCode::kConfig, "TLS needs both --tls-cert and --tls-key");
@@ -158,6 +167,7 @@ Result<int> Serve(Options& options, Settings& settings) {
   const auto open = [&first](const std::string& path, const std::string& name) {
     return OpenBackend(path, name, first);
   };
+  server_options.service.read_bandwidth = ReadBandwidth(options);
   SLUICE_TRY(auto backend, open(options.model, ""));
   SLUICE_TRY(auto served, server::Served::Make(backend, options.model));
   const std::string name = backend->model_name();
@@ -245,6 +255,8 @@ void AddServe(CLI::App& program, Action& action) {
                     "Requests computed or waiting; more are answered 429");
   settings->Real("--queue-timeout", &options->queue_seconds, 0, 1e6,
                  "Seconds that a request may wait for room before it is answered 429; 0: any time");
+  settings->Real("--read-bandwidth", &options->bandwidth, 0, 1e6,
+                 "GB/s that this machine reads, for /metrics; 0: measured at the start");
   settings->Flag("--no-prefix-cache", &options->no_prefix_cache,
                  "Compute every prompt anew, also what an earlier one began with");
   options->compute.AddTo(*settings);

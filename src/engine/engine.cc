@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "backend/step_cost.h"
 #include "engine/routing.h"
 #include "engine/scheduler.h"
 
@@ -284,17 +286,19 @@ class EngineImpl final : public Engine {
       tables_.push_back(&s->source);
       adapters_.push_back(s->request.adapter.get());
     }
-    const Status status = backend_->Forward(
-        {.tokens = tokens_, .sequences = tables_, .trace = &trace_, .encode = true, .adapters = adapters_});
+    const backend::Batch batch{
+        .tokens = tokens_, .sequences = tables_, .trace = &trace_, .encode = true, .adapters = adapters_};
+    const Status status = backend_->Forward(batch);
     for (Sequence* s : sequences) {
       s->source.length = s->source.longest;
       s->ended = s->ended || !status;
     }
     if (!status) return End(Finish::kError, status.error());
     const double seconds = SecondsBetween(start, Clock::now());
+    const backend::Cost cost = CostOf(backend_->plan().encoder_steps, batch);
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += static_cast<int64_t>(tokens_.size());
-    stats_.prefill_seconds += seconds;
+    Count(cost, seconds, stats_.prefill);
     CountExperts();
   }
 
@@ -323,18 +327,20 @@ class EngineImpl final : public Engine {
       sources_.push_back(&s.source);
       adapters_.push_back(s.request.adapter.get());
     }
-    const Status status = backend_->Forward({.tokens = tokens_,
-                                             .sequences = tables_,
-                                             .trace = &trace_,
-                                             .sources = sources_,
-                                             .adapters = adapters_});
+    const backend::Batch batch{.tokens = tokens_,
+                               .sequences = tables_,
+                               .trace = &trace_,
+                               .sources = sources_,
+                               .adapters = adapters_};
+    const Status status = backend_->Forward(batch);
     if (!status) {
       for (const Chunk& chunk : chunks) chunk.sequence->ended = true;
       return End(Finish::kError, status.error());
     }
     KeepRouting(trace_, chunks);
+    const backend::Cost cost = CostOf(backend_->plan().steps, batch);
     Commit(chunks);
-    Account(chunks, SecondsBetween(start, Clock::now()));
+    Account(chunks, cost, SecondsBetween(start, Clock::now()));
     const Sequences ended = TakeEnded();  // alive until their callers have heard
     for (const auto& [sequence, event] : events_) sequence->on_event(event);
   }
@@ -436,7 +442,20 @@ class EngineImpl final : public Engine {
     return touched;
   }
 
-  void Account(const std::vector<Chunk>& chunks, double seconds) {
+  // What the batch, which has been computed, has read.
+  backend::Cost CostOf(const std::vector<model::Step>& steps, const backend::Batch& batch) const {
+    return backend::Sum(backend::StepCosts(steps, backend_->pool().type(), batch));
+  }
+
+  // Under the lock.
+  void Count(const backend::Cost& cost, double seconds, PhaseStats& phase) const {
+    phase.seconds += seconds;
+    phase.tokens += static_cast<int64_t>(tokens_.size());
+    phase.weight_bytes += std::llround(cost.weight_bytes);
+    phase.kv_bytes += std::llround(cost.kv_bytes);
+  }
+
+  void Account(const std::vector<Chunk>& chunks, const backend::Cost& cost, double seconds) {
     int64_t answered = 0;
     for (const auto& [sequence, event] : events_) answered += event.token.has_value();
     // A step's tokens are prompt, but for one token of each answer in progress.
@@ -449,7 +468,7 @@ class EngineImpl final : public Engine {
     stats_.generated_tokens += answered;
     ++stats_.steps;
     stats_.experts_touched += CountTouched();
-    (prompt > 0 ? stats_.prefill_seconds : stats_.decode_seconds) += seconds;
+    Count(cost, seconds, prompt > 0 ? stats_.prefill : stats_.decode);
     CountExperts();
   }
 

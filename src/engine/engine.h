@@ -28,12 +28,19 @@ struct EngineOptions {
   bool share_prefixes = true;  // keep what was computed for those who begin with the same tokens
 };
 
+// Steps with prompt tokens, or those without.
+struct PhaseStats {
+  double seconds = 0;
+  int64_t tokens = 0;                      // computed
+  int64_t weight_bytes = 0, kv_bytes = 0;  // read, as backend/step_cost.h counts them
+};
+
 struct EngineStats {
   int running = 0, waiting = 0;
   int64_t prompt_tokens = 0, generated_tokens = 0;  // computed, answered since the start
   int64_t steps = 0;
-  int64_t experts_touched = 0;                     // that had a token, summed over MoE layers and steps
-  double prefill_seconds = 0, decode_seconds = 0;  // of steps with and without prompt tokens
+  int64_t experts_touched = 0;  // that had a token, summed over MoE layers and steps
+  PhaseStats prefill, decode;
   int64_t preemptions = 0;
   int64_t prefix_queries = 0, prefix_hits = 0;  // tokens that others may have computed before, and that were
   // Now. Used: by running requests. Idle ones hold pages that nobody uses, and are taken when others run out.

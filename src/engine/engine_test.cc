@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "base/arena.h"
 #include "engine/recorder.h"
 #include "model/edited_checkpoint.h"
 
@@ -382,12 +383,37 @@ TEST_F(EngineTest, StatisticsCountEveryToken) {
   const EngineStats stats = engine_->stats();
   EXPECT_EQ(stats.prompt_tokens, prompt);
   EXPECT_EQ(stats.generated_tokens, answered);
-  EXPECT_GT(stats.prefill_seconds, 0);
-  EXPECT_GT(stats.decode_seconds, 0);
+  EXPECT_GT(stats.prefill.seconds, 0);
+  EXPECT_GT(stats.decode.seconds, 0);
   // The last token of an answer is never computed on.
   const int64_t computed = prompt + answered - static_cast<int64_t>(recorders.size());
   for (const std::vector<int64_t>& layer : engine_->expert_tokens())
     EXPECT_EQ(std::accumulate(layer.begin(), layer.end(), int64_t{0}), computed * kTopK);
+}
+
+// Bytes of an F32 matrix in panels of sixteen rows.
+int64_t MatrixBytes(int64_t rows, int64_t cols) { return RoundUp(rows, 16) * cols * 4; }
+
+// By hand, of a model whose weights are F32; so are keys and values.
+TEST_F(EngineTest, StatisticsCountWhatIsRead) {
+  constexpr int64_t kLayers = 2, kDim = 48, kHeadsWidth = 48, kKvWidth = 24, kExperts = 8, kHidden = 24;
+  constexpr int64_t kRow = kDim * 4;  // of the embedding
+  const int64_t attention = 2 * MatrixBytes(kHeadsWidth, kDim) + 2 * MatrixBytes(kKvWidth, kDim);
+  const int64_t expert = 2 * MatrixBytes(kHidden, kDim) + MatrixBytes(kDim, kHidden);
+  const int64_t dense = kLayers * (attention + MatrixBytes(kExperts, kDim)) + MatrixBytes(kVocab, kDim);
+  constexpr int64_t kPosition = kLayers * 2 * kKvWidth * 4;
+  Create({.context = 64});
+  ASSERT_EQ(Answer(Ask(Prompt(5), 3)).tokens.size(), 3u);
+  const EngineStats stats = engine_->stats();
+  // Two tokens are computed one by one, behind 5 and 6 others.
+  EXPECT_EQ(stats.decode.tokens, 2);
+  EXPECT_EQ(stats.decode.weight_bytes, 2 * (dense + kRow + kLayers * kTopK * expert));
+  EXPECT_EQ(stats.decode.kv_bytes, kPosition * (6 + 7));
+  // A step reads an expert once, however many of its tokens chose it.
+  const int64_t touched = stats.experts_touched - 2 * kLayers * kTopK;
+  EXPECT_EQ(stats.prefill.tokens, 5);
+  EXPECT_EQ(stats.prefill.weight_bytes, dense + 5 * kRow + touched * expert);
+  EXPECT_EQ(stats.prefill.kv_bytes, kPosition * 5);
 }
 
 TEST_F(EngineTest, SeedsDecideSampledAnswers) {

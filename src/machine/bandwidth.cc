@@ -14,10 +14,13 @@
 namespace sluice::machine {
 namespace {
 
-constexpr int kPasses = 7;
 constexpr int64_t kChunk = int64_t{1} << 20;  // what a worker claims at once
-constexpr int64_t kLeast = int64_t{512} << 20, kMost = int64_t{4} << 30;
-constexpr int64_t kCacheMultiple = 8;
+struct Effort {
+  int passes;
+  int64_t cache_multiple, least, most;  // bytes of the buffer
+};
+constexpr Effort kUsually = {7, 8, int64_t{512} << 20, int64_t{4} << 30};
+constexpr Effort kBriefly = {3, 4, int64_t{128} << 20, int64_t{1} << 30};
 
 using ReadFn = uint64_t (*)(const std::byte* data, int64_t bytes);
 
@@ -102,9 +105,11 @@ class Shares {
 
 }  // namespace
 
-Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes) {
+Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes, Care care) {
+  const Effort& effort = care == Care::kUsual ? kUsually : kBriefly;
   if (cache_bytes <= 0) cache_bytes = LastLevelCacheBytes();
-  const int64_t bytes = RoundUp(std::clamp(cache_bytes * kCacheMultiple, kLeast, kMost), kChunk);
+  const int64_t bytes =
+      RoundUp(std::clamp(cache_bytes * effort.cache_multiple, effort.least, effort.most), kChunk);
   SLUICE_TRY(const Arena arena, Arena::Reserve(bytes));
   Shares shares(arena.data(), bytes / kChunk, team.size());
   shares.Restart();
@@ -119,7 +124,7 @@ Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes) {
     shares.Run(worker, [&](std::byte* chunk) { mine += read(chunk, kChunk); });
     sum += mine;
   };
-  return MeasureRate(kPasses, static_cast<double>(bytes), [&] {
+  return MeasureRate(effort.passes, static_cast<double>(bytes), [&] {
     shares.Restart();
     team.Run(pass);
   });

@@ -18,9 +18,11 @@ void ExpectPlausible(const Rate& rate) {
 
 TEST(ReadBandwidth, IsPositiveAndFinite) {
   ThreadTeam team(2);
-  const Result<Rate> rate = ReadBandwidth(team);
-  ASSERT_TRUE(rate) << rate.error().message;
-  ExpectPlausible(*rate);
+  for (const Care care : {Care::kUsual, Care::kBrief}) {
+    const Result<Rate> rate = ReadBandwidth(team, 0, care);
+    ASSERT_TRUE(rate) << rate.error().message;
+    ExpectPlausible(*rate);
+  }
 }
 
 TEST(Peak, IsPositiveAndFiniteOnEveryTier) {

@@ -66,7 +66,7 @@ class Rounds {
   }
 
   Status Measure() {
-    SLUICE_TRY(const Bounds bounds, MeasureBounds(team_, options_.work.isa));
+    SLUICE_TRY(const backend::Bounds bounds, MeasureBounds(team_, options_.work.isa));
     result_.rounds.push_back(bounds);
     return {};
   }
@@ -110,22 +110,24 @@ machine::Rate Figure::RatioToPeer() const {
   return machine::Summarise(std::move(ratios));
 }
 
-double Figure::ShareOfBound(const Bounds& bounds) const {
-  return LeastSeconds(Sum(costs), bounds) / Total(seconds);
+double Figure::ShareOfBound(const backend::Bounds& bounds) const {
+  return backend::LeastSeconds(backend::Sum(costs), bounds) / Total(seconds);
 }
 
-Bounds BenchResult::MedianBounds() const {
+backend::Bounds BenchResult::MedianBounds() const {
   const auto median = [&](auto member) {
     std::vector<double> values;
-    for (const Bounds& bounds : rounds) values.push_back(bounds.*member);
+    for (const backend::Bounds& bounds : rounds) values.push_back(bounds.*member);
     return machine::Summarise(std::move(values)).median;
   };
-  return {median(&Bounds::bytes), median(&Bounds::int8_ops), median(&Bounds::float_ops)};
+  return {median(&backend::Bounds::bytes), median(&backend::Bounds::int8_ops),
+          median(&backend::Bounds::float_ops)};
 }
 
-Result<Bounds> MeasureBounds(ThreadTeam& team, kernels::Isa isa) {
+Result<backend::Bounds> MeasureBounds(ThreadTeam& team, kernels::Isa isa) {
   SLUICE_TRY(const machine::Rate bandwidth, machine::ReadBandwidth(team));
-  return Bounds{bandwidth.median, machine::Int8Peak(team, isa).median, machine::FloatPeak(team, isa).median};
+  return backend::Bounds{bandwidth.median, machine::Int8Peak(team, isa).median,
+                         machine::FloatPeak(team, isa).median};
 }
 
 Result<BenchResult> RunBench(const LoadFn& load, ThreadTeam& team, const BenchOptions& options) {

@@ -15,26 +15,26 @@ namespace sluice::perf {
 
 struct Figure {
   Work work;
-  std::vector<double> seconds;  // [rounds]
-  std::vector<Cost> costs;      // [steps], of all rounds together
-  backend::StepTimes times;     // empty unless profiled
-  std::vector<double> peer;     // [rounds] tokens a second; empty: the peer has no such work
+  std::vector<double> seconds;       // [rounds]
+  std::vector<backend::Cost> costs;  // [steps], of all rounds together
+  backend::StepTimes times;          // empty unless profiled
+  std::vector<double> peer;          // [rounds] tokens a second; empty: the peer has no such work
 
   machine::Rate TokensPerSecond() const;
   // Of each round, this speed over the peer's. The peer has done this work.
   machine::Rate RatioToPeer() const;
   // Of all rounds: the least time over the measured one.
-  double ShareOfBound(const Bounds& bounds) const;
+  double ShareOfBound(const backend::Bounds& bounds) const;
 };
 
 struct BenchResult {
   std::vector<Figure> figures;
-  std::vector<std::string> steps;  // names of the plan's
-  std::vector<Bounds> rounds;      // [rounds + 1]: before each and after the last
+  std::vector<std::string> steps;       // names of the plan's
+  std::vector<backend::Bounds> rounds;  // [rounds + 1]: before each and after the last
   int threads = 1;
   kernels::Isa isa = kernels::Isa::kScalar;
 
-  Bounds MedianBounds() const;
+  backend::Bounds MedianBounds() const;
 };
 
 struct BenchOptions {
@@ -47,7 +47,7 @@ struct BenchOptions {
 
 using LoadFn = std::function<Result<std::unique_ptr<model::Model>>()>;
 
-Result<Bounds> MeasureBounds(ThreadTeam& team, kernels::Isa isa);
+Result<backend::Bounds> MeasureBounds(ThreadTeam& team, kernels::Isa isa);
 
 // Loads the model once; again in every round where machine memory does not hold it and the peer's copy.
 Result<BenchResult> RunBench(const LoadFn& load, ThreadTeam& team, const BenchOptions& options);

@@ -22,9 +22,9 @@ std::string WithoutLayer(const std::string& name) {
 
 double IdleSeconds(double wall, double busy, int threads) { return std::max(0.0, wall * threads - busy); }
 
-std::string Line(std::string_view name, int64_t steps, double wall, double busy, const Cost& cost,
-                 double whole, double per, const Bounds& bounds, int threads) {
-  const double least = LeastSeconds(cost, bounds);
+std::string Line(std::string_view name, int64_t steps, double wall, double busy, const backend::Cost& cost,
+                 double whole, double per, const backend::Bounds& bounds, int threads) {
+  const double least = backend::LeastSeconds(cost, bounds);
   return fmt::format(
       "{:<20} {:>5} {:>10.1f} {:>6.1f} % {:>9.2f} {:>9.2f} {:>7.1f} {:>8.1f}  {:>5} {:>6.1f} %\n", name,
       steps, wall / per * 1e6, 100 * wall / whole, cost.bytes() / per / 1e6, cost.ops() / per / 1e6,
@@ -58,8 +58,8 @@ Profile ProfileOf(const Figure& figure, const std::vector<std::string>& steps) {
   return profile;
 }
 
-std::string ProfileText(const Figure& figure, const std::vector<std::string>& steps, const Bounds& bounds,
-                        int threads) {
+std::string ProfileText(const Figure& figure, const std::vector<std::string>& steps,
+                        const backend::Bounds& bounds, int threads) {
   const Profile profile = ProfileOf(figure, steps);
   const double batches = static_cast<double>(figure.times.batches);
   std::string text = fmt::format(
@@ -74,16 +74,17 @@ std::string ProfileText(const Figure& figure, const std::vector<std::string>& st
       text += Line(row.name, row.steps, row.wall_seconds, row.busy_seconds, row.cost, profile.seconds,
                    batches, bounds, threads);
   }
-  return text + Line("all", static_cast<int64_t>(steps.size()), profile.seconds, busy, Sum(figure.costs),
-                     profile.seconds, batches, bounds, threads);
+  return text + Line("all", static_cast<int64_t>(steps.size()), profile.seconds, busy,
+                     backend::Sum(figure.costs), profile.seconds, batches, bounds, threads);
 }
 
-ordered_json ProfileJson(const Figure& figure, const std::vector<std::string>& steps, const Bounds& bounds) {
+ordered_json ProfileJson(const Figure& figure, const std::vector<std::string>& steps,
+                         const backend::Bounds& bounds) {
   const Profile profile = ProfileOf(figure, steps);
   ordered_json list = ordered_json::array();
   for (size_t s = 0; s < figure.times.steps.size(); ++s) {
     const backend::StepTimes::Step& times = figure.times.steps[s];
-    const Cost& cost = figure.costs[s];
+    const backend::Cost& cost = figure.costs[s];
     list.push_back({{"name", steps[s]},
                     {"wall_seconds", times.wall_seconds},
                     {"busy_seconds", times.busy_seconds},
@@ -92,7 +93,7 @@ ordered_json ProfileJson(const Figure& figure, const std::vector<std::string>& s
                     {"kv_bytes", cost.kv_bytes},
                     {"int8_ops", cost.int8_ops},
                     {"float_ops", cost.float_ops},
-                    {"least_seconds", LeastSeconds(cost, bounds)}});
+                    {"least_seconds", backend::LeastSeconds(cost, bounds)}});
   }
   return {{"batches", figure.times.batches},
           {"seconds", profile.seconds},

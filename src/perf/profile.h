@@ -14,7 +14,7 @@ struct ProfileRow {
   std::string name;
   int64_t steps = 0;
   double wall_seconds = 0, busy_seconds = 0;  // busy: of all threads together
-  Cost cost;
+  backend::Cost cost;
 };
 
 struct Profile {
@@ -26,10 +26,10 @@ struct Profile {
 // `figure` has been profiled; `steps`: the names of the plan's steps.
 Profile ProfileOf(const Figure& figure, const std::vector<std::string>& steps);
 
-std::string ProfileText(const Figure& figure, const std::vector<std::string>& steps, const Bounds& bounds,
-                        int threads);
+std::string ProfileText(const Figure& figure, const std::vector<std::string>& steps,
+                        const backend::Bounds& bounds, int threads);
 // Every step by itself.
 nlohmann::ordered_json ProfileJson(const Figure& figure, const std::vector<std::string>& steps,
-                                   const Bounds& bounds);
+                                   const backend::Bounds& bounds);
 
 }  // namespace sluice::perf

@@ -15,13 +15,13 @@ std::string Spread(const machine::Rate& rate) {
   return fmt::format("{:.4g} to {:.4g}", rate.lowest, rate.highest);
 }
 
-std::string FigureLine(const Figure& figure, const Bounds& bounds) {
+std::string FigureLine(const Figure& figure, const backend::Bounds& bounds) {
   const machine::Rate rate = figure.TokensPerSecond();
-  const Cost cost = Sum(figure.costs);
+  const backend::Cost cost = backend::Sum(figure.costs);
   const double share = figure.ShareOfBound(bounds);
   return fmt::format("{:<22} {:>9.4g}  {:<18} {:>9.4g}  {:>5.1f} %  {}\n", figure.work.Name(), rate.median,
                      Spread(rate), rate.median / share, 100 * share,
-                     BoundByMemory(cost, bounds) ? "memory" : "arithmetic");
+                     backend::BoundByMemory(cost, bounds) ? "memory" : "arithmetic");
 }
 
 std::string PeerText(const BenchResult& result) {
@@ -39,16 +39,16 @@ std::string PeerText(const BenchResult& result) {
          text;
 }
 
-ordered_json BoundsJson(const Bounds& bounds) {
+ordered_json BoundsJson(const backend::Bounds& bounds) {
   return {{"read_bytes_per_second", bounds.bytes},
           {"int8_ops_per_second", bounds.int8_ops},
           {"float_ops_per_second", bounds.float_ops}};
 }
 
-ordered_json FigureJson(const Figure& figure, const BenchResult& result, const Bounds& bounds) {
+ordered_json FigureJson(const Figure& figure, const BenchResult& result, const backend::Bounds& bounds) {
   const double tokens =
       static_cast<double>(figure.work.computed() * static_cast<int64_t>(figure.seconds.size()));
-  const Cost cost = Sum(figure.costs);
+  const backend::Cost cost = backend::Sum(figure.costs);
   ordered_json json = {{"name", figure.work.Name()},
                        {"kind", figure.work.kind == Work::Kind::kPrefill ? "prefill" : "decode"},
                        {"tokens", figure.work.tokens},
@@ -61,7 +61,7 @@ ordered_json FigureJson(const Figure& figure, const BenchResult& result, const B
                        {"int8_ops_per_token", cost.int8_ops / tokens},
                        {"float_ops_per_token", cost.float_ops / tokens},
                        {"share_of_bound", figure.ShareOfBound(bounds)},
-                       {"bound_by", BoundByMemory(cost, bounds) ? "memory" : "arithmetic"}};
+                       {"bound_by", backend::BoundByMemory(cost, bounds) ? "memory" : "arithmetic"}};
   if (!figure.peer.empty()) {
     json["peer_tokens_per_second"] = figure.peer;
     json["ratio_to_peer"] = machine::RateJson(figure.RatioToPeer());
@@ -73,9 +73,9 @@ ordered_json FigureJson(const Figure& figure, const BenchResult& result, const B
 }  // namespace
 
 std::string BenchText(const BenchResult& result, const Origin& origin) {
-  const Bounds bounds = result.MedianBounds();
+  const backend::Bounds bounds = result.MedianBounds();
   double slowest = bounds.bytes, fastest = bounds.bytes;
-  for (const Bounds& round : result.rounds) {
+  for (const backend::Bounds& round : result.rounds) {
     slowest = std::min(slowest, round.bytes);
     fastest = std::max(fastest, round.bytes);
   }
@@ -90,9 +90,9 @@ std::string BenchText(const BenchResult& result, const Origin& origin) {
 }
 
 ordered_json BenchJson(const BenchResult& result, const Origin& origin) {
-  const Bounds bounds = result.MedianBounds();
+  const backend::Bounds bounds = result.MedianBounds();
   ordered_json rounds = ordered_json::array(), figures = ordered_json::array();
-  for (const Bounds& round : result.rounds) rounds.push_back(BoundsJson(round));
+  for (const backend::Bounds& round : result.rounds) rounds.push_back(BoundsJson(round));
   for (const Figure& figure : result.figures) figures.push_back(FigureJson(figure, result, bounds));
   return {{"version", origin.version},    {"commit", origin.commit},   {"cpu", origin.cpu},
           {"model", origin.model},        {"threads", result.threads}, {"isa", kernels::Name(result.isa)},

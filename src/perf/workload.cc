@@ -114,7 +114,8 @@ Status WorkRunner::RunBatch(backend::StepTimes* times, WorkRun* run) {
   const Clock::time_point start = Clock::now();
   SLUICE_CHECK_OK(backend_->Forward(batch));
   run->seconds += std::chrono::duration<double>(Clock::now() - start).count();
-  const std::vector<Cost> costs = StepCosts(backend_->plan().steps, backend_->pool().type(), batch);
+  const std::vector<backend::Cost> costs =
+      backend::StepCosts(backend_->plan().steps, backend_->pool().type(), batch);
   run->costs.resize(costs.size());
   for (size_t s = 0; s < costs.size(); ++s) run->costs[s] += costs[s];
   return {};

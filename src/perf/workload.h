@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "perf/step_cost.h"
+#include "backend/step_cost.h"
 
 namespace sluice::perf {
 
@@ -26,7 +26,7 @@ struct Work {
 
 struct WorkRun {
   double seconds = 0;
-  std::vector<Cost> costs;  // [steps], of all batches together
+  std::vector<backend::Cost> costs;  // [steps], of all batches together
 };
 
 struct WorkOptions {

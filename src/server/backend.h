@@ -10,6 +10,13 @@
 
 namespace sluice::server {
 
+// Steps of one kind since the start.
+struct StepLoad {
+  double seconds = 0;
+  int64_t tokens = 0;
+  int64_t weight_bytes = 0, kv_bytes = 0;  // read
+};
+
 struct BackendLoad {
   int running = 0, waiting = 0;  // requests
   int64_t prompt_tokens = 0, generated_tokens = 0;
@@ -19,7 +26,8 @@ struct BackendLoad {
   int64_t preemptions = 0;                          // requests put back to be computed again
   int64_t prefix_queries = 0, prefix_hits = 0;      // tokens looked for in the prefix cache, and found
   int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;  // idle: kept for later requests
-  double step_seconds = 0;  // since what is being computed began; 0: nothing is
+  double step_seconds = 0;   // since what is being computed began; 0: nothing is
+  StepLoad prefill, decode;  // steps with prompt tokens, and the others
 };
 
 // Every method may be called from any thread.

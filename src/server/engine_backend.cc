@@ -12,6 +12,10 @@ Result<std::shared_ptr<Backend>> Backend::WithAdapter(const std::string&, const 
 
 namespace {
 
+StepLoad LoadOf(const engine::PhaseStats& phase) {
+  return {phase.seconds, phase.tokens, phase.weight_bytes, phase.kv_bytes};
+}
+
 class EngineBackend final : public Backend {
  public:
   EngineBackend(std::shared_ptr<engine::Engine> engine, std::shared_ptr<const tokenizer::Tokenizer> tokenizer,
@@ -44,7 +48,9 @@ class EngineBackend final : public Backend {
             .kv_blocks = stats.kv_blocks,
             .kv_blocks_used = stats.kv_blocks_used,
             .kv_blocks_idle = stats.kv_blocks_idle,
-            .step_seconds = stats.step_seconds};
+            .step_seconds = stats.step_seconds,
+            .prefill = LoadOf(stats.prefill),
+            .decode = LoadOf(stats.decode)};
   }
   const std::string& model_name() const override { return model_name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return *tokenizer_; }

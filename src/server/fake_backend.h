@@ -124,7 +124,9 @@ class FakeBackend final : public Backend {
             .kv_blocks = 8,
             .kv_blocks_used = 2,
             .kv_blocks_idle = 5,
-            .step_seconds = step_seconds_};
+            .step_seconds = step_seconds_,
+            .prefill = {.seconds = 1.5, .tokens = 70, .weight_bytes = 9000, .kv_bytes = 500},
+            .decode = {.seconds = 0.5, .tokens = 8, .weight_bytes = 6000, .kv_bytes = 400}};
   }
   const std::string& model_name() const override { return name_; }
   const tokenizer::Tokenizer& tokenizer() const override { return tokenizer_; }

@@ -62,7 +62,44 @@ void WriteExperts(const std::vector<std::vector<int64_t>>& layers, std::string& 
   out += top;
 }
 
-void WriteBackend(const Backend& backend, std::string& out) {
+constexpr char kBandwidthHelp[] =
+    "Bytes a second that the threads of the server together read from memory: measured once at the start, as "
+    "sluice doctor does, or set.";
+constexpr char kShareHelp[] =
+    "What steps without prompt tokens read in a second over sluice_machine_read_bandwidth_bytes_per_second; "
+    "since the start. Above 1 where the caches hold much of the model.";
+
+void WriteReads(const BackendLoad& load, double bandwidth, std::string& out) {
+  std::string bytes, seconds, tokens;
+  for (const auto& [phase, steps] : {std::pair{"prefill", load.prefill}, {"decode", load.decode}}) {
+    const auto line = [&](std::string_view what, int64_t count) {
+      return fmt::format("sluice_read_bytes_total{{phase=\"{}\",what=\"{}\"}} {}\n", phase, what, count);
+    };
+    bytes += line("weights", steps.weight_bytes) + line("kv", steps.kv_bytes);
+    seconds += fmt::format("sluice_step_seconds_total{{phase=\"{}\"}} {}\n", phase, steps.seconds);
+    tokens += fmt::format("sluice_step_tokens_total{{phase=\"{}\"}} {}\n", phase, steps.tokens);
+  }
+  Header(
+      "sluice_read_bytes_total", "counter",
+      "Bytes that steps had to read: dense weights and those of experts that had a token, once a step; keys, "
+      "values and states once for each request. prefill: steps with prompt tokens.",
+      out);
+  out += bytes;
+  Header("sluice_step_seconds_total", "counter", "Time that steps took.", out);
+  out += seconds;
+  Header("sluice_step_tokens_total", "counter", "Tokens that steps computed.", out);
+  out += tokens;
+  const double decoded = static_cast<double>(load.decode.weight_bytes + load.decode.kv_bytes);
+  Single("sluice_decode_read_bytes_per_token", "gauge",
+         "Bytes that steps without prompt tokens read for each of their tokens; since the start.",
+         load.decode.tokens == 0 ? 0 : decoded / static_cast<double>(load.decode.tokens), out);
+  if (bandwidth <= 0) return;
+  Single("sluice_machine_read_bandwidth_bytes_per_second", "gauge", kBandwidthHelp, bandwidth, out);
+  Single("sluice_decode_read_bandwidth_ratio", "gauge", kShareHelp,
+         load.decode.seconds > 0 ? decoded / load.decode.seconds / bandwidth : 0, out);
+}
+
+void WriteBackend(const Backend& backend, double bandwidth, std::string& out) {
   const BackendLoad load = backend.load();
   Single("sluice_num_requests_running", "gauge", "Requests that the engine computes.", load.running, out);
   Single("sluice_num_requests_waiting", "gauge", "Requests that wait for room.", load.waiting, out);
@@ -86,6 +123,7 @@ void WriteBackend(const Backend& backend, std::string& out) {
          out);
   Single("sluice_kv_cache_idle_blocks", "gauge", "Blocks that are kept only for those who begin alike.",
          load.kv_blocks_idle, out);
+  WriteReads(load, bandwidth, out);
   WriteExperts(load.expert_tokens, out);
 }
 
@@ -137,9 +175,9 @@ void Metrics::Timer::On(const engine::Event& event, Clock::time_point at) {
   if (tokens_ > 1) metrics_->per_token_.Add(Seconds(at - first_) / static_cast<double>(tokens_ - 1));
 }
 
-std::string Metrics::Page(const Backend* backend) const {
+std::string Metrics::Page(const Backend* backend, double bandwidth) const {
   std::string out;
-  if (backend != nullptr) WriteBackend(*backend, out);
+  if (backend != nullptr) WriteBackend(*backend, bandwidth, out);
   const std::lock_guard lock(mutex_);
   Header("sluice_request_success_total", "counter", "Requests that ended, by reason.", out);
   for (const auto& [reason, count] : finished_)

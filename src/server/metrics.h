@@ -55,8 +55,9 @@ class Metrics {
     int64_t tokens_ = 0;
   };
 
-  // The page: what was counted here, and the state of the backend, if there is one.
-  std::string Page(const Backend* backend) const;
+  // The page: what was counted here, and the state of the backend, if there is one. `bandwidth`: bytes that
+  // the machine reads in a second, 0: unknown.
+  std::string Page(const Backend* backend, double bandwidth = 0) const;
 
  private:
   mutable std::mutex mutex_;

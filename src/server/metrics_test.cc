@@ -36,17 +36,39 @@ TEST_F(ServerTest, MetricsCountRequests) {
   ASSERT_EQ(Complete("").status, 200);
   const TestResponse page = Get("/metrics");
   EXPECT_NE(page.head.find("text/plain; version=0.0.4"), std::string::npos);
-  for (const char* line :
-       {"sluice_request_success_total{finished_reason=\"length\"} 1\n",
-        "sluice_request_success_total{finished_reason=\"stop\"} 1\n",
-        "sluice_time_to_first_token_seconds_count 2\n", "sluice_inter_token_latency_seconds_count 16\n",
-        "gen_ai_server_request_duration_seconds_count 2\n", "sluice_num_requests_running 3\n",
-        "sluice_num_preemptions_total 2\n", "sluice_prefix_cache_queries_total 100\n",
-        "sluice_prefix_cache_hits_total 64\n", "sluice_kv_cache_usage_perc 0.25\n",
-        "sluice_kv_cache_blocks 8\n", "sluice_kv_cache_idle_blocks 5\n",
-        "sluice_experts_dead{layer=\"1\"} 1\n",
-        "sluice_expert_load_share_ratio{layer=\"1\",rank=\"1\",expert=\"1\"} 1\n"})
+  for (const char* line : {"sluice_request_success_total{finished_reason=\"length\"} 1\n",
+                           "sluice_request_success_total{finished_reason=\"stop\"} 1\n",
+                           "sluice_time_to_first_token_seconds_count 2\n",
+                           "sluice_inter_token_latency_seconds_count 16\n",
+                           "gen_ai_server_request_duration_seconds_count 2\n",
+                           "sluice_num_requests_running 3\n",
+                           "sluice_num_preemptions_total 2\n",
+                           "sluice_prefix_cache_queries_total 100\n",
+                           "sluice_prefix_cache_hits_total 64\n",
+                           "sluice_kv_cache_usage_perc 0.25\n",
+                           "sluice_kv_cache_blocks 8\n",
+                           "sluice_kv_cache_idle_blocks 5\n",
+                           "sluice_experts_dead{layer=\"1\"} 1\n",
+                           "sluice_read_bytes_total{phase=\"prefill\",what=\"weights\"} 9000\n",
+                           "sluice_read_bytes_total{phase=\"prefill\",what=\"kv\"} 500\n",
+                           "sluice_read_bytes_total{phase=\"decode\",what=\"weights\"} 6000\n",
+                           "sluice_read_bytes_total{phase=\"decode\",what=\"kv\"} 400\n",
+                           "sluice_step_seconds_total{phase=\"prefill\"} 1.5\n",
+                           "sluice_step_seconds_total{phase=\"decode\"} 0.5\n",
+                           "sluice_step_tokens_total{phase=\"prefill\"} 70\n",
+                           "sluice_step_tokens_total{phase=\"decode\"} 8\n",
+                           "sluice_decode_read_bytes_per_token 800\n",
+                           "sluice_machine_read_bandwidth_bytes_per_second 51200\n",
+                           "sluice_decode_read_bandwidth_ratio 0.25\n",
+                           "sluice_expert_load_share_ratio{layer=\"1\",rank=\"1\",expert=\"1\"} 1\n"})
     EXPECT_NE(page.body.find(line), std::string::npos) << line << page.body;
+}
+
+TEST(Metrics, SayNoShareOfABandwidthThatIsUnknown) {
+  const FakeBackend backend("");
+  const std::string page = Metrics().Page(&backend);
+  EXPECT_NE(page.find("sluice_decode_read_bytes_per_token 800\n"), std::string::npos) << page;
+  EXPECT_EQ(page.find("bandwidth"), std::string::npos) << page;
 }
 
 }  // namespace

@@ -218,7 +218,7 @@ Answer Service::Version(const HttpRequest&, Waker) { return Reply{200, Dump({{"v
 
 Answer Service::MetricsPage(const HttpRequest&, Waker) {
   const auto served = models_.Standard();
-  return Reply{200, metrics_->Page(served ? served->backend.get() : nullptr),
+  return Reply{200, metrics_->Page(served ? served->backend.get() : nullptr, options_.read_bandwidth),
                "text/plain; version=0.0.4; charset=utf-8"};
 }
 

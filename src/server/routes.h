@@ -23,6 +23,7 @@ struct ServiceOptions {
   bool log_prompts = false;  // with what was asked and answered
   double stuck_after = 120;  // seconds in one step, and /health says 503
   LoraOptions lora;
+  double read_bandwidth = 0;  // of the machine, in bytes a second; 0: unknown
 };
 
 // Everything a route needs. Thread-safe. `models` must outlive it.

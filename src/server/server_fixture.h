@@ -63,7 +63,8 @@ class ServerTest : public ::testing::Test {
   void Start() {
     http.port = 0;
     models_ = std::make_unique<ModelHost>(Serving(backend), loader);
-    service_ = std::make_unique<Service>(*models_, ServiceOptions{security, log, false});
+    service_ = std::make_unique<Service>(
+        *models_, ServiceOptions{.security = security, .log = log, .read_bandwidth = 51200});
     server_ = HttpServer::Listen(http, *service_).value();
     runner_ = std::thread([this] { server_->Run(); });
   }

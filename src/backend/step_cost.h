@@ -7,7 +7,7 @@
 #include "backend/backend.h"
 #include "model/plan.h"
 
-namespace sluice::perf {
+namespace sluice::backend {
 
 struct Cost {
   double weight_bytes = 0;  // each weight of the step once, of experts those that are chosen
@@ -32,9 +32,8 @@ bool BoundByMemory(const Cost& cost, const Bounds& bounds);
 // [steps]. `batch` has been run: its trace says which experts were chosen; without one, top_k different ones
 // for each token as far as there are as many. Elementwise work and what it reads count nothing: their least
 // time is too small to matter.
-std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv,
-                            const backend::Batch& batch);
+std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv, const Batch& batch);
 
 Cost Sum(const std::vector<Cost>& costs);
 
-}  // namespace sluice::perf
+}  // namespace sluice::backend

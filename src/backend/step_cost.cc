@@ -1,8 +1,8 @@
-#include "perf/step_cost.h"
+#include "backend/step_cost.h"
 
 #include <algorithm>
 
-namespace sluice::perf {
+namespace sluice::backend {
 namespace {
 
 using model::FfnWeights;
@@ -10,9 +10,9 @@ using model::PackedMatrix;
 
 class Coster {
  public:
-  Coster(kernels::KvType kv, const backend::Batch& batch)
+  Coster(kernels::KvType kv, const Batch& batch)
       : kv_(kv), batch_(batch), tokens_(static_cast<int64_t>(batch.tokens.size())) {
-    outputs_ = std::ranges::count_if(batch.tokens, [](const backend::BatchToken& t) { return t.output; });
+    outputs_ = std::ranges::count_if(batch.tokens, [](const BatchToken& t) { return t.output; });
   }
 
   Cost operator()(const model::EmbedStep& step) const {
@@ -56,7 +56,13 @@ class Coster {
       if (gqa.chunk != 0) return position / gqa.chunk * gqa.chunk;
       return gqa.window != 0 ? std::max<int64_t>(0, position + 1 - gqa.window) : int64_t{0};
     };
-    return Attention(first_seen, int64_t{2} * gqa.kv_heads * gqa.head_dim, 4.0 * gqa.heads * gqa.head_dim);
+    const auto end_seen = [&](const BatchToken& token) -> int64_t {
+      if (gqa.sees == model::Gqa::Sees::kPast) return token.position + 1;
+      const bool source = gqa.sees == model::Gqa::Sees::kSource;
+      return (source ? batch_.sources : batch_.sequences)[token.sequence]->longest;
+    };
+    return Attention(first_seen, end_seen, int64_t{2} * gqa.kv_heads * gqa.head_dim,
+                     4.0 * gqa.heads * gqa.head_dim);
   }
   Cost operator()(const model::LatentAttendStep& step) const {
     const model::Mla& mla = step.mla;
@@ -64,18 +70,18 @@ class Coster {
     const auto first_seen = [&](int64_t position) {
       return step.top_k != 0 ? std::max<int64_t>(0, position + 1 - step.top_k) : int64_t{0};
     };
-    return Attention(first_seen, mla.kv_rank + mla.rope_dim,
+    return Attention(first_seen, Past, mla.kv_rank + mla.rope_dim,
                      2.0 * mla.heads * (2.0 * mla.kv_rank + mla.rope_dim));
   }
   Cost operator()(const model::IndexChooseStep& step) const {  // with the scores
-    return Attention([](int64_t) { return int64_t{0}; }, step.indexer.head_dim,
+    return Attention([](int64_t) { return int64_t{0}; }, Past, step.indexer.head_dim,
                      2.0 * step.indexer.heads * step.indexer.head_dim);
   }
   Cost operator()(const model::DeltaRuleStep& step) const {
     // Of each element of a state: forgotten, read by the key, added to, read by the query.
     constexpr double kOps = 7;
     std::vector<bool> seen(batch_.sequences.size());
-    for (const backend::BatchToken& token : batch_.tokens) seen[token.sequence] = true;
+    for (const BatchToken& token : batch_.tokens) seen[token.sequence] = true;
     const double size =
         static_cast<double>(int64_t{step.net.key_dim} * step.net.value_dim * step.net.value_heads);
     const double states = static_cast<double>(std::ranges::count(seen, true));
@@ -111,13 +117,15 @@ class Coster {
     return cost;
   }
 
+  static int64_t Past(const BatchToken& token) { return token.position + 1; }
+
   // `values` are kept for each position; `ops` computed for each pair of a token and a position it sees.
-  template <typename FirstSeen>
-  Cost Attention(FirstSeen first_seen, int64_t values, double ops) const {
+  template <typename FirstSeen, typename EndSeen>
+  Cost Attention(FirstSeen first_seen, EndSeen end_seen, int64_t values, double ops) const {
     Cost cost;
     std::vector<int64_t> first(batch_.sequences.size(), INT64_MAX), end(batch_.sequences.size(), 0);
-    for (const backend::BatchToken& token : batch_.tokens) {
-      const int64_t from = first_seen(token.position), to = token.position + 1;
+    for (const BatchToken& token : batch_.tokens) {
+      const int64_t from = first_seen(token.position), to = end_seen(token);
       first[token.sequence] = std::min(first[token.sequence], from);
       end[token.sequence] = std::max(end[token.sequence], to);
       cost.float_ops += ops * static_cast<double>(to - from);
@@ -129,7 +137,7 @@ class Coster {
   }
 
   const kernels::KvType kv_;
-  const backend::Batch& batch_;
+  const Batch& batch_;
   const int64_t tokens_;
   int64_t outputs_ = 0;
   std::vector<int64_t> chose_;  // [experts] tokens that chose it, of the last router
@@ -154,8 +162,7 @@ bool BoundByMemory(const Cost& cost, const Bounds& bounds) {
   return LeastSeconds(cost, bounds) <= cost.bytes() / bounds.bytes;
 }
 
-std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv,
-                            const backend::Batch& batch) {
+std::vector<Cost> StepCosts(std::span<const model::Step> steps, kernels::KvType kv, const Batch& batch) {
   Coster coster(kv, batch);
   std::vector<Cost> costs;
   for (const model::Step& step : steps)
@@ -169,4 +176,4 @@ Cost Sum(const std::vector<Cost>& costs) {
   return sum;
 }
 
-}  // namespace sluice::perf
+}  // namespace sluice::backend

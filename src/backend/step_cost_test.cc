@@ -1,8 +1,8 @@
-#include "perf/step_cost.h"
+#include "backend/step_cost.h"
 
 #include <gtest/gtest.h>
 
-namespace sluice::perf {
+namespace sluice::backend {
 namespace {
 
 using model::FfnWeights;
@@ -35,9 +35,9 @@ class StepCost : public testing::Test {
   static double Bytes(int64_t rows, int64_t cols) { return static_cast<double>(rows * cols * 4); }
 
   model::Plan plan_;
-  std::vector<backend::BatchToken> tokens_ = {{.position = 9}, {.position = 10, .output = true}};
+  std::vector<BatchToken> tokens_ = {{.position = 9}, {.position = 10, .output = true}};
   std::vector<const kv::PageTable*> tables_ = {nullptr};
-  backend::RouterTrace trace_;
+  RouterTrace trace_;
   std::vector<FfnWeights> experts_ = std::vector<FfnWeights>(kExperts);
   PackedMatrix head_ = Matrix(128, kDim);
 };
@@ -85,6 +85,21 @@ TEST_F(StepCost, ObeysWindows) {
   EXPECT_EQ(CostOf(model::AttendStep{.gqa = gqa}).kv_bytes, 5 * 2 * 2 * 8 * 2);  // positions 6 to 10
 }
 
+// Cross-attention reads the whole source, an encoder the whole of what it encodes.
+TEST_F(StepCost, ReadsWholeSources) {
+  const kv::PageTable source{.longest = 30}, answer{.longest = 50};
+  const std::vector<const kv::PageTable*> sources = {&source}, answers = {&answer};
+  const auto kv_bytes = [&](model::Gqa::Sees sees) {
+    const model::Step step{
+        "attend", model::AttendStep{.gqa = {.heads = 4, .kv_heads = 2, .head_dim = 8, .sees = sees}}};
+    const Batch batch{.tokens = tokens_, .sequences = answers, .sources = sources};
+    return StepCosts({&step, 1}, kKv, batch)[0].kv_bytes;
+  };
+  EXPECT_EQ(kv_bytes(model::Gqa::Sees::kPast), 11 * 2 * 2 * 8 * 2);
+  EXPECT_EQ(kv_bytes(model::Gqa::Sees::kSource), 30 * 2 * 2 * 8 * 2);
+  EXPECT_EQ(kv_bytes(model::Gqa::Sees::kAll), 50 * 2 * 2 * 8 * 2);
+}
+
 TEST(LeastSeconds, IsTheLargerOfReadingAndComputing) {
   const Bounds bounds{.bytes = 10, .int8_ops = 100, .float_ops = 20};
   EXPECT_EQ(LeastSeconds({.weight_bytes = 30, .kv_bytes = 10, .int8_ops = 100}, bounds), 4);
@@ -94,4 +109,4 @@ TEST(LeastSeconds, IsTheLargerOfReadingAndComputing) {
 }
 
 }  // namespace
-}  // namespace sluice::perf
+}  // namespace sluice::backend
