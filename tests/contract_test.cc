@@ -2,6 +2,7 @@
 // however its prompt is cut, with any number of threads, on any tier. SLUICE_CONTRACT_CASES sets the number
 // of random mixes of each model, SLUICE_CONTRACT_MODEL names one more model's file
 // (--gtest_filter='Named/*').
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,11 +55,16 @@ void TakeTrace(const backend::RouterTrace& trace, size_t t, std::vector<int32_t>
   }
 }
 
-class Contract : public ::testing::TestWithParam<const char*> {
+struct Case {
+  const char* model;
+  std::optional<kernels::KvType> kv = {};  // how keys and values are kept; none: as the backend chooses
+};
+
+class Contract : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     ThreadTeam team(1);
-    auto model = model::LoadModel(model::OpenGolden(GetParam()), team);
+    auto model = model::LoadModel(model::OpenGolden(GetParam().model), team);
     ASSERT_TRUE(model) << model.error().message;
     model_ = std::move(*model);
     for (const int length : {1, 7, 33, 40, 70}) answers_.push_back(Alone(team, length));
@@ -66,7 +72,8 @@ class Contract : public ::testing::TestWithParam<const char*> {
 
   std::unique_ptr<backend::Backend> MakeBackend(ThreadTeam& team, kernels::Isa isa, int max_tokens,
                                                 int64_t context) {
-    auto made = backend::CreateCpuBackend(*model_, team, {isa, max_tokens, context, {}, kMostSequences});
+    auto made =
+        backend::CreateCpuBackend(*model_, team, {isa, max_tokens, context, GetParam().kv, kMostSequences});
     EXPECT_TRUE(made) << made.error().message;
     // What a page or a state held before must not matter: NaN, in every type.
     kv::Pool& pool = (*made)->pool();
@@ -258,29 +265,48 @@ TEST(Backend, RefusesTokensThatAStateCannotTake) {
   EXPECT_FALSE(forward(stateless, {{0, 0, 0, true}}));
 }
 
+std::string NameOf(const testing::TestParamInfo<Case>& info) {
+  const auto& [model, kv] = info.param;
+  return kv ? fmt::format("{}_{}", model, kernels::Name(*kv)) : model;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Models, Contract,
-    ::testing::Values("mixtral",                  // F32
-                      "mixtral_bf16",             // BF16
-                      "mistral",                  // a sliding window
-                      "qwen2_moe",                // a gated shared expert, biases, norms of heads
-                      "olmoe",                    // norms over all heads, clipped
-                      "qwen3_next",               // linear attention, a gate on the other's output
-                      "qwen3_5_moe",              // its projections apart
-                      "deepseek_v3",              // latent attention, groups, sigmoid, shared experts
-                      "deepseek_v3_fp8",          // FP8 with scales of blocks
-                      "gpt_oss_mxfp4",            // activations in 32, twice; sinks
-                      "deepseek_v32",             // attention to chosen positions
-                      "glm_moe_dsa",              // ... that layers share
-                      "gguf_mixtral_q4km",        // K types, activations in 256
-                      "gguf_mixtral_q8_0",        // activations in 32
-                      "gguf_deepseek2_lite_mla",  // latent attention, its matrices split in the file
-                      "gguf_olmoe_iq4xs"),        // codebooks
-    [](const auto& info) { return std::string(info.param); });
+    ::testing::Values(Case{"mixtral"},                  // F32
+                      Case{"mixtral_bf16"},             // BF16
+                      Case{"mistral"},                  // a sliding window
+                      Case{"qwen2_moe"},                // a gated shared expert, biases, norms of heads
+                      Case{"olmoe"},                    // norms over all heads, clipped
+                      Case{"qwen3_next"},               // linear attention, a gate on the other's output
+                      Case{"qwen3_5_moe"},              // its projections apart
+                      Case{"deepseek_v3"},              // latent attention, groups, sigmoid, shared experts
+                      Case{"deepseek_v3_fp8"},          // FP8 with scales of blocks
+                      Case{"gpt_oss_mxfp4"},            // activations in 32, twice; sinks
+                      Case{"deepseek_v32"},             // attention to chosen positions
+                      Case{"glm_moe_dsa"},              // ... that layers share
+                      Case{"gguf_mixtral_q4km"},        // K types, activations in 256
+                      Case{"gguf_mixtral_q8_0"},        // activations in 32
+                      Case{"gguf_deepseek2_lite_mla"},  // latent attention, its matrices split in the file
+                      Case{"gguf_olmoe_iq4xs"}),        // codebooks
+    NameOf);
 
-std::vector<const char*> NamedModel() {
+// Every way to keep keys and values, for every way to attend to them.
+std::vector<Case> KvCases() {
+  std::vector<Case> cases;
+  for (const char* model : {"mixtral",       // heads of 12: a block that is not full
+                            "mistral",       // a sliding window
+                            "qwen3_next",    // beside linear attention
+                            "deepseek_v3",   // compressed rows
+                            "deepseek_v32",  // chosen rows, keys of an indexer
+                            "gguf_mixtral_q8_0"})
+    for (const kernels::KvType kv : kernels::kAllKvTypes) cases.push_back({model, kv});
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(KvTypes, Contract, ::testing::ValuesIn(KvCases()), NameOf);
+
+std::vector<Case> NamedModel() {
   const char* path = std::getenv("SLUICE_CONTRACT_MODEL");
-  return path == nullptr ? std::vector<const char*>{} : std::vector{path};
+  return path == nullptr ? std::vector<Case>{} : std::vector{Case{path}};
 }
 INSTANTIATE_TEST_SUITE_P(Named, Contract, ::testing::ValuesIn(NamedModel()),
                          [](const auto&) { return std::string("model"); });

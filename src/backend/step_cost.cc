@@ -61,7 +61,7 @@ class Coster {
       const bool source = gqa.sees == model::Gqa::Sees::kSource;
       return (source ? batch_.sources : batch_.sequences)[token.sequence]->longest;
     };
-    return Attention(first_seen, end_seen, int64_t{2} * gqa.kv_heads * gqa.head_dim,
+    return Attention(first_seen, end_seen, 2 * gqa.kv_heads * kernels::PositionBytes(kv_, gqa.head_dim),
                      4.0 * gqa.heads * gqa.head_dim);
   }
   Cost operator()(const model::LatentAttendStep& step) const {
@@ -70,11 +70,12 @@ class Coster {
     const auto first_seen = [&](int64_t position) {
       return step.top_k != 0 ? std::max<int64_t>(0, position + 1 - step.top_k) : int64_t{0};
     };
-    return Attention(first_seen, Past, mla.kv_rank + mla.rope_dim,
+    return Attention(first_seen, Past, kernels::PositionBytes(kv_, mla.kv_rank + mla.rope_dim),
                      2.0 * mla.heads * (2.0 * mla.kv_rank + mla.rope_dim));
   }
   Cost operator()(const model::IndexChooseStep& step) const {  // with the scores
-    return Attention([](int64_t) { return int64_t{0}; }, Past, step.indexer.head_dim,
+    return Attention([](int64_t) { return int64_t{0}; }, Past,
+                     kernels::PositionBytes(kv_, step.indexer.head_dim),
                      2.0 * step.indexer.heads * step.indexer.head_dim);
   }
   Cost operator()(const model::DeltaRuleStep& step) const {
@@ -119,9 +120,9 @@ class Coster {
 
   static int64_t Past(const BatchToken& token) { return token.position + 1; }
 
-  // `values` are kept for each position; `ops` computed for each pair of a token and a position it sees.
+  // `bytes` are kept for each position; `ops` computed for each pair of a token and a position it sees.
   template <typename FirstSeen, typename EndSeen>
-  Cost Attention(FirstSeen first_seen, EndSeen end_seen, int64_t values, double ops) const {
+  Cost Attention(FirstSeen first_seen, EndSeen end_seen, int64_t bytes, double ops) const {
     Cost cost;
     std::vector<int64_t> first(batch_.sequences.size(), INT64_MAX), end(batch_.sequences.size(), 0);
     for (const BatchToken& token : batch_.tokens) {
@@ -131,8 +132,7 @@ class Coster {
       cost.float_ops += ops * static_cast<double>(to - from);
     }
     for (size_t s = 0; s < end.size(); ++s)
-      cost.kv_bytes +=
-          static_cast<double>(std::max<int64_t>(0, end[s] - first[s]) * values * kernels::Bytes(kv_));
+      cost.kv_bytes += static_cast<double>(std::max<int64_t>(0, end[s] - first[s]) * bytes);
     return cost;
   }
 

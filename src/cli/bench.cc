@@ -82,12 +82,13 @@ Result<int> Bench(const Options& options) {
   SLUICE_TRY(const formats::Checkpoint checkpoint, OpenModel(options.model));
   SLUICE_TRY(LoadedModel loaded, LoadModel(checkpoint, options.compute));
   SLUICE_TRY(std::optional<perf::Peer> peer, PeerOf(options, loaded.team->size()));
-  const perf::BenchOptions bench{
-      .works = std::move(works),
-      .rounds = options.repeat,
-      .profile = options.profile,
-      .work = {.isa = loaded.isa, .batch_tokens = static_cast<int>(options.batch_tokens)},
-      .peer = std::move(peer)};
+  const perf::BenchOptions bench{.works = std::move(works),
+                                 .rounds = options.repeat,
+                                 .profile = options.profile,
+                                 .work = {.isa = loaded.isa,
+                                          .kv = options.compute.Kv(),
+                                          .batch_tokens = static_cast<int>(options.batch_tokens)},
+                                 .peer = std::move(peer)};
   const auto load = [&]() -> Result<std::unique_ptr<model::Model>> {
     if (loaded.model != nullptr) return std::move(loaded.model);
     return model::LoadModel(checkpoint, *loaded.team, {.exact = options.compute.exact});

@@ -52,6 +52,7 @@ Result<perf::Contestant> Ourselves(const ServingBench& bench, int64_t context, i
     arguments.push_back(argument);
   if (!bench.compute.isa.empty()) arguments.insert(arguments.end(), {"--isa", bench.compute.isa});
   if (bench.compute.exact) arguments.push_back("--exact");
+  arguments.insert(arguments.end(), {"--kv-type", bench.compute.kv_type});
   return perf::Contestant{"sluice", program.string(), std::move(arguments), std::move(endpoint)};
 }
 

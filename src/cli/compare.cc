@@ -83,10 +83,11 @@ Result<int> RunCompare(const Options& options) {
     if (highest(window) >= loaded.model->desc.vocab)
       return Fail(ErrorCode::kUsage, fmt::format("token {} is outside the vocabulary of {}", highest(window),
                                                  loaded.model->desc.vocab));
-  SLUICE_TRY(
-      const CompareReport report,
-      engine::Compare(*loaded.model, *other, *loaded.team, text.windows,
-                      {.isa = loaded.isa, .unscored = 1, .progress = ShowCount("comparing", "windows")}));
+  SLUICE_TRY(const CompareReport report, engine::Compare(*loaded.model, *other, *loaded.team, text.windows,
+                                                         {.isa = loaded.isa,
+                                                          .kv = options.compute.Kv(),
+                                                          .unscored = 1,
+                                                          .progress = ShowCount("comparing", "windows")}));
   Print(options.as_json ? AsJson(report) : AsText(report));
   return 0;
 }

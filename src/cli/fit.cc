@@ -70,7 +70,8 @@ Result<int> RunFit(const Options& options) {
   const int64_t most = desc.max_ctx;
   const int64_t context = options.context > 0 ? options.context : std::min(most, kUsualContext);
   const perf::FitReport report =
-      perf::MakeFitReport(ModelName(options.model), desc, std::move(storages), std::move(machine), context);
+      perf::MakeFitReport(ModelName(options.model), desc, std::move(storages), std::move(machine), context,
+                          options.compute.Kv().value_or(kernels::KvType::kF16));
   Print(options.as_json ? perf::FitJson(report).dump(2) + "\n" : perf::FitText(report));
   return 0;
 }

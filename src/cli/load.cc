@@ -28,6 +28,11 @@ template <typename Flags>
 void ComputeFlags::AddTo(Flags& flags) {
   flags.Integer("--threads", &threads, 0, kMostThreads, "Threads; 0 for one per core (default)");
   flags.Text("--isa", "TIER", &isa, "scalar, avx2 or avx512 instead of the best of this machine");
+  std::vector<std::string> types = {"auto"};
+  for (const kernels::KvType type : kernels::kAllKvTypes) types.emplace_back(kernels::Name(type));
+  flags.Choice(
+      "--kv-type", &kv_type, std::move(types),
+      "How keys and values are kept; auto: f32 with F32 weights, else f16; q8: 8 bits and a scale for 32");
   flags.Flag("--exact", &exact, "Decode weights to F32 and never quantise activations (slow)");
 }
 template void ComputeFlags::AddTo(Verb&);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -9,16 +10,19 @@
 #include "cli/verb.h"
 #include "formats/checkpoint.h"
 #include "kernels/isa.h"
+#include "kernels/kv_type.h"
 #include "model/model.h"
 
 namespace sluice::cli {
 
-// How a model is computed: --threads, --isa, --exact.
+// How a model is computed: --threads, --isa, --exact, --kv-type.
 struct ComputeFlags {
   int64_t threads = 0;  // 0: one per core
   std::string isa;      // empty: the best of this machine
   bool exact = false;
+  std::string kv_type = "auto";
 
+  std::optional<kernels::KvType> Kv() const { return kernels::FindKvType(kv_type); }
   // To a Verb, or to Settings.
   template <typename Flags>
   void AddTo(Flags& flags);

@@ -66,6 +66,7 @@ Result<Session> OpenSession(const std::string& path, const ComputeFlags& flags,
   session.team = std::move(loaded.team);
   engine_options.isa = loaded.isa;
   engine_options.threads = session.team->size();
+  engine_options.kv = flags.Kv();
   SLUICE_TRY(session.engine, engine::Engine::Create(std::move(loaded.model), *session.team, engine_options));
   return session;
 }

@@ -27,7 +27,7 @@ struct Session {
   bool ReadsSource() const { return engine->model().desc.encoder.has_value(); }
 };
 
-// `engine_options`: isa and threads come from `flags`. An empty path opens the embedded model.
+// `engine_options`: isa, threads and kv come from `flags`. An empty path opens the embedded model.
 Result<Session> OpenSession(const std::string& path, const ComputeFlags& flags,
                             engine::EngineOptions engine_options);
 

@@ -104,8 +104,10 @@ std::string AsJson(const VerifyReport& r, const LoadedModel& loaded) {
 Result<int> RunVerify(const Options& options) {
   SLUICE_TRY(const formats::Checkpoint checkpoint, OpenModel(options.model));
   SLUICE_TRY(const LoadedModel loaded, LoadModel(checkpoint, options.compute));
-  SLUICE_TRY(const VerifyReport report, engine::Verify(*loaded.model, *loaded.team, options.reference,
-                                                       {.isa = loaded.isa, .tolerance = options.tolerance}));
+  engine::VerifyOptions verify{.isa = loaded.isa, .tolerance = options.tolerance};
+  verify.kv = options.compute.Kv().value_or(verify.kv);
+  SLUICE_TRY(const VerifyReport report,
+             engine::Verify(*loaded.model, *loaded.team, options.reference, verify));
   Print(options.as_json ? AsJson(report, loaded) : AsText(report));
   return report.ok() ? 0 : kDisagrees;
 }

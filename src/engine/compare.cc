@@ -136,7 +136,8 @@ Result<CompareReport> Compare(const model::Model& model, const model::Model& ref
                               const CompareOptions& options) {
   SLUICE_CHECK_OK(CheckAlike(model, reference));
   const LongestPassage longest = LongestOf(model.desc, windows);
-  SLUICE_TRY(Runner ours, Runner::Create(model, team, options.isa, {}, longest.tokens, longest.source));
+  SLUICE_TRY(Runner ours,
+             Runner::Create(model, team, options.isa, options.kv, longest.tokens, longest.source));
   SLUICE_TRY(Runner theirs, Runner::Create(reference, team, options.isa, {}, longest.tokens, longest.source));
   Comparison comparison(options.unscored);
   for (size_t w = 0; w < windows.size(); ++w) {

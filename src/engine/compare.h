@@ -3,18 +3,21 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "kernels/isa.h"
+#include "kernels/kv_type.h"
 #include "model/model.h"
 
 namespace sluice::engine {
 
 struct CompareOptions {
   kernels::Isa isa = kernels::Isa::kScalar;
-  int unscored = 1;  // first tokens of each window that are given, not predicted
+  std::optional<kernels::KvType> kv;  // of the model; the reference keeps the backend's own choice
+  int unscored = 1;                   // first tokens of each window that are given, not predicted
   std::function<void(int64_t done, int64_t total)> progress;  // windows
 };
 

@@ -522,13 +522,10 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
   if (resolved.kv_tokens <= 0)
     resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts * texts;
   SLUICE_TRY(auto backend,
-             backend::CreateCpuBackend(*model, team,
-                                       {resolved.isa,
-                                        resolved.max_batch_tokens,
-                                        resolved.kv_tokens,
-                                        {},
-                                        std::max(kFewestStates, resolved.kv_tokens / kTokensPerState),
-                                        resolved.adapters}));
+             backend::CreateCpuBackend(
+                 *model, team,
+                 {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, resolved.kv,
+                  std::max(kFewestStates, resolved.kv_tokens / kTokensPerState), resolved.adapters}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

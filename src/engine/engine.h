@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,12 @@ struct EngineOptions {
   int64_t kv_tokens = 0;  // positions kept over all requests; 0: kv_contexts times the context
   int kv_contexts = 1;
   int max_batch_tokens = 512;
-  int max_running = 256;       // requests computed at once
-  int max_queue = 1024;        // requests waiting or running
-  double queue_seconds = 0;    // a request may wait for room; 0: any time
-  bool adapters = false;       // requests may name some
-  bool share_prefixes = true;  // keep what was computed for those who begin with the same tokens
+  int max_running = 256;              // requests computed at once
+  int max_queue = 1024;               // requests waiting or running
+  double queue_seconds = 0;           // a request may wait for room; 0: any time
+  std::optional<kernels::KvType> kv;  // how keys and values are kept; none: as the weights suggest
+  bool adapters = false;              // requests may name some
+  bool share_prefixes = true;         // keep what was computed for those who begin with the same tokens
 };
 
 // Steps with prompt tokens, or those without.

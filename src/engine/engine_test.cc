@@ -416,6 +416,20 @@ TEST_F(EngineTest, StatisticsCountWhatIsRead) {
   EXPECT_EQ(stats.prefill.kv_bytes, kPosition * 5);
 }
 
+// A head of 12 elements in 8 bits takes these and one scale.
+TEST_F(EngineTest, KeysAndValuesAreKeptAsAsked) {
+  constexpr int64_t kHeads = 2 * 2 * 2;  // layers, keys and values, heads
+  const auto read = [&](kernels::KvType type) {
+    Create({.context = 64, .kv = type});
+    EXPECT_EQ(Answer(Ask(Prompt(5), 2)).tokens.size(), 2u);
+    return engine_->stats().decode.kv_bytes;
+  };
+  EXPECT_EQ(read(kernels::KvType::kF32), kHeads * 6 * 12 * 4);
+  EXPECT_EQ(read(kernels::KvType::kF16), kHeads * 6 * 12 * 2);
+  EXPECT_EQ(read(kernels::KvType::kBf16), kHeads * 6 * 12 * 2);
+  EXPECT_EQ(read(kernels::KvType::kQ8), kHeads * 6 * (12 + 4));
+}
+
 TEST_F(EngineTest, SeedsDecideSampledAnswers) {
   Create({.context = 64});
   Request request = Ask(Prompt(5), 20);

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "kernels/isa.h"
-#include "kernels/table.h"
+#include "kernels/kv_type.h"
 #include "model/model.h"
 
 namespace sluice::engine {

@@ -25,10 +25,10 @@ void TakeUses(const AttendLatentArgs& args, int64_t span, SpanUse* use) {
 }
 
 void Attend(const Table& table, KvType type, const AttendArgs& args, const AttendState& state) {
-  (type == KvType::kF32 ? table.attend_f32 : table.attend_f16)(args, state);
+  table.Kv(type).attend(args, state);
 }
 void Attend(const Table& table, KvType type, const AttendLatentArgs& args, const AttendState& state) {
-  (type == KvType::kF32 ? table.attend_latent_f32 : table.attend_latent_f16)(args, state);
+  table.Kv(type).attend_latent(args, state);
 }
 
 template <typename Args>

@@ -11,11 +11,14 @@
 namespace sluice::kernels {
 namespace {
 
-// scores[0, 16 * kVecs) += weights[h] * max(q[h] . key, 0), for kHeads heads in order.
-template <class T, int kHeads, int kVecs>
-void ScoreKeysBlock(const T* page, const float* q, const float* weights, int k_dim, float* scores) {
+// scores[0, 16 * kVecs) += weights[h] * max(q[h] . key, 0) for the keys from `first` on and kHeads heads in
+// order.
+template <class Page, int kHeads, int kVecs>
+void ScoreKeysBlock(const Page& page, int first, const float* q, const float* weights, int k_dim,
+                    float* scores) {
   float products[kHeads * kPageTokens];
-  ScoreBlock<T, kHeads, kVecs>(page, q, k_dim, products, Ahead{reinterpret_cast<const char*>(page), 0});
+  ScoreBlock<Page, kHeads, kVecs>(page, first, q, k_dim, products,
+                                  Ahead{reinterpret_cast<const char*>(q), 0});
   for (int v = 0; v < kVecs; ++v) {
     F32x16 sum = Load(scores + 16 * v);
     for (int h = 0; h < kHeads; ++h) {
@@ -28,30 +31,30 @@ void ScoreKeysBlock(const T* page, const float* q, const float* weights, int k_d
 
 template <KvType kType>
 void ScoreKeys(const ScoreKeysArgs& args) {
-  using T = typename KvElement<kType>::Type;
+  using Page = KvPage<kType>;
   for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
     const KeyRange keys = RangeInPage(page, args.begin, args.end);
-    const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
+    const Page k_page(args.k_pages[page], args.k_dim);
     float scores[kPageTokens] = {};
     ForBlocks<kScoreHeads>(args.heads, [&](auto block, int h) {
       for (int v = 0; v < 2; v += kScoreVecs) {
-        ScoreKeysBlock<T, block.value, kScoreVecs>(k_page + 16 * v, args.q + int64_t{h} * args.k_dim,
-                                                   args.weights + h, args.k_dim, scores + 16 * v);
+        ScoreKeysBlock<Page, block.value, kScoreVecs>(k_page, 16 * v, args.q + int64_t{h} * args.k_dim,
+                                                      args.weights + h, args.k_dim, scores + 16 * v);
       }
     });
     for (int key = keys.lo; key < keys.hi; ++key) args.out[page * kPageTokens + key] = scores[key];
   }
 }
 
+template <KvType kType>
+constexpr KvKernels kKernelsOf = {Attend<kType>, AttendLatent<kType>, ScoreKeys<kType>};
+
 void FillAttention(Table& table) {
-  table.attend_f32 = Attend<KvType::kF32>;
-  table.attend_f16 = Attend<KvType::kF16>;
-  table.attend_latent_f32 = AttendLatent<KvType::kF32>;
-  table.attend_latent_f16 = AttendLatent<KvType::kF16>;
+  const KvKernels kv[kKvTypes] = {kKernelsOf<KvType::kF32>, kKernelsOf<KvType::kF16>,
+                                  kKernelsOf<KvType::kBf16>, kKernelsOf<KvType::kQ8>};
+  for (int type = 0; type < kKvTypes; ++type) table.kv[type] = kv[type];
   table.attend_join = AttendJoin;
   table.attend_finish = AttendFinish;
-  table.score_keys_f32 = ScoreKeys<KvType::kF32>;
-  table.score_keys_f16 = ScoreKeys<KvType::kF16>;
 }
 
 }  // namespace

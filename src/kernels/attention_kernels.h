@@ -13,20 +13,11 @@
 
 #include "kernels/attention.h"
 #include "kernels/elementwise_kernels.h"
+#include "kernels/kv_page_kernels.h"
 #include "kernels/table.h"
 
 namespace sluice::kernels {
 namespace {
-
-// Elements of a page: float, or uint16_t for halves.
-template <KvType kType>
-struct KvElement {
-  using Type = float;
-};
-template <>
-struct KvElement<KvType::kF16> {
-  using Type = uint16_t;
-};
 
 template <int kCount>
 struct Fixed {
@@ -82,6 +73,9 @@ struct Weights {
 
 // Memory that is read soon, brought nearer a line at a time between the reads of now.
 constexpr int kLine = 64;
+// What one element of thirty-two positions takes, in types of two bytes or less.
+template <class Page>
+constexpr int kAheadStep = Page::kElementBytes == 1 ? kLine / 2 : kLine;
 struct Ahead {
   const char* at;
   int step;  // 0: nothing is to be read
@@ -91,9 +85,10 @@ struct Ahead {
   }
 };
 
-// out[h][0, 16 * kVecs) of kHeads heads. `last` < 16: only so many lanes of the last vector exist.
-template <class T, int kHeads, int kVecs, bool kPart>
-void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const float* weight,
+// Elements [first, first + 16 * kVecs) of kHeads heads' out, which points to them. kPart: of the only vector
+// `part` lanes exist. `first` is a multiple of 32 where there are several vectors.
+template <class Page, int kHeads, int kVecs, bool kPart>
+void AccumulateBlock(const Page& values, int64_t value_stride, int first, KeyRange keys, const float* weight,
                      int head_stride, int key_stride, const float* factor, float* out, int64_t out_stride,
                      int part, Ahead ahead) {
   F32x16 sum[kHeads][kVecs];
@@ -104,10 +99,13 @@ void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const
     }
   }
   for (int key = keys.lo; key < keys.hi; ++key) {
-    const T* row = values + key * value_stride;
+    const int64_t at = key * value_stride + first;
     for (int v = 0; v < kVecs; v += 2) ahead.Read();
     F32x16 value[kVecs];
-    for (int v = 0; v < kVecs; ++v) value[v] = kPart ? LoadPart(row, part) : Load(row + 16 * v);
+    for (int v = 0; v < kVecs; ++v) {
+      const auto scale = values.ScaleOf(first / Page::kBlock + 16 * v / Page::kBlock, key);
+      value[v] = kPart ? values.GetPart(at, part, scale) : values.Get(at + 16 * v, scale);
+    }
     for (int h = 0; h < kHeads; ++h) {
       const F32x16 w = F32x16::All(weight[h * head_stride + key * key_stride]);
       for (int v = 0; v < kVecs; ++v) sum[h][v] = Fma(w, value[v], sum[h][v]);
@@ -127,26 +125,27 @@ void AccumulateBlock(const T* values, int64_t value_stride, KeyRange keys, const
 
 // out[h] = out[h] * factor[h] + the page's weighted values, for every head. `next`: what is read after it, or
 // null.
-template <class T>
-void Accumulate(const T* values, int64_t value_stride, KeyRange keys, const Weights& weights,
-                const float* factor, int heads, int v_dim, float* out, const T* next) {
-  constexpr int kLinesPerVec = kPageTokens / 2;
+template <class Page>
+void Accumulate(const Page& values, int64_t value_stride, KeyRange keys, const Weights& weights,
+                const float* factor, int heads, int v_dim, float* out, const std::byte* next) {
+  constexpr int kStepsPerVec = kPageTokens / 2;
   const int vecs = v_dim / 16;
   const auto ahead = [&](int vec, int h) {
-    if (next == nullptr || h > 0) return Ahead{reinterpret_cast<const char*>(values), 0};
-    return Ahead{reinterpret_cast<const char*>(next) + vec * kLinesPerVec * kLine, kLine};
+    if (next == nullptr || h > 0) return Ahead{reinterpret_cast<const char*>(out), 0};
+    return Ahead{reinterpret_cast<const char*>(next) + vec * kStepsPerVec * kAheadStep<Page>,
+                 kAheadStep<Page>};
   };
   ForBlocks<kValueVecs>(vecs, [&](auto block_vecs, int vec) {
     ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
-      AccumulateBlock<T, block_heads.value, block_vecs.value, false>(
-          values + 16 * vec, value_stride, keys, weights.Head(h), weights.head_stride, weights.key_stride,
+      AccumulateBlock<Page, block_heads.value, block_vecs.value, false>(
+          values, value_stride, 16 * vec, keys, weights.Head(h), weights.head_stride, weights.key_stride,
           factor + h, out + int64_t{h} * v_dim + 16 * vec, v_dim, 0, ahead(vec, h));
     });
   });
   if (v_dim % 16 == 0) return;
   ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
-    AccumulateBlock<T, block_heads.value, 1, true>(
-        values + 16 * vecs, value_stride, keys, weights.Head(h), weights.head_stride, weights.key_stride,
+    AccumulateBlock<Page, block_heads.value, 1, true>(
+        values, value_stride, 16 * vecs, keys, weights.Head(h), weights.head_stride, weights.key_stride,
         factor + h, out + int64_t{h} * v_dim + 16 * vecs, v_dim, v_dim % 16, ahead(vecs, h));
   });
 }
@@ -212,20 +211,24 @@ void AttendFinish(const AttendState& state, const float* sinks, float* out) {
   }
 }
 
-// Logits of kHeads heads for vectors of 16 keys each. page: [k_dim][32]; logits: [kHeads][32].
-template <class T, int kHeads, int kVecs>
-void ScoreBlock(const T* page, const float* q, int k_dim, float* logits, Ahead ahead) {
+// Logits of kHeads heads for the vectors of 16 keys from `first` on. page: [k_dim][32]; logits: [kHeads][32].
+template <class Page, int kHeads, int kVecs>
+void ScoreBlock(const Page& page, int first, const float* q, int k_dim, float* logits, Ahead ahead) {
   F32x16 sum[kHeads][kVecs];
   for (int h = 0; h < kHeads; ++h) {
     for (int v = 0; v < kVecs; ++v) sum[h][v] = F32x16::All(0.0f);
   }
-  for (int d = 0; d < k_dim; ++d) {
-    ahead.Read();
-    F32x16 key[kVecs];
-    for (int v = 0; v < kVecs; ++v) key[v] = Load(page + int64_t{d} * kPageTokens + 16 * v);
-    for (int h = 0; h < kHeads; ++h) {
-      const F32x16 x = F32x16::All(q[int64_t{h} * k_dim + d]);
-      for (int v = 0; v < kVecs; ++v) sum[h][v] = Fma(key[v], x, sum[h][v]);
+  for (int block = 0, d = 0; d < k_dim; ++block) {
+    typename Page::Scale scale[kVecs];
+    for (int v = 0; v < kVecs; ++v) scale[v] = page.ScalesOfSixteen(block, first + 16 * v);
+    for (const int end = k_dim - d < Page::kBlock ? k_dim : d + Page::kBlock; d < end; ++d) {
+      ahead.Read();
+      F32x16 key[kVecs];
+      for (int v = 0; v < kVecs; ++v) key[v] = page.Get(int64_t{d} * kPageTokens + first + 16 * v, scale[v]);
+      for (int h = 0; h < kHeads; ++h) {
+        const F32x16 x = F32x16::All(q[int64_t{h} * k_dim + d]);
+        for (int v = 0; v < kVecs; ++v) sum[h][v] = Fma(key[v], x, sum[h][v]);
+      }
     }
   }
   for (int h = 0; h < kHeads; ++h) {
@@ -302,22 +305,21 @@ KeyRange RangeOfHead(const AttendArgs& args, int head, int64_t page) {
 }
 
 // One page for heads that see the same keys of it.
-template <class T>
+template <class Page>
 void AttendPage(const AttendArgs& args, int first, HeadRange heads, int64_t page, KeyRange keys,
                 HeadGroup& group, float* out) {
   const float* q = args.q + int64_t{first} * args.k_dim;
-  const auto* k_page = reinterpret_cast<const T*>(args.k_pages[page]);
-  const auto* v_page = reinterpret_cast<const T*>(args.v_pages[page]);
-  const auto* next = page + 1 < args.last_page ? reinterpret_cast<const T*>(args.k_pages[page + 1]) : nullptr;
+  const Page k_page(args.k_pages[page], args.k_dim), v_page(args.v_pages[page], args.v_dim);
+  const std::byte* next = page + 1 < args.last_page ? args.k_pages[page + 1] : nullptr;
   ForBlocks<kScoreHeads>(
       heads.hi,
       [&](auto block, int h) {
         for (int v = 0; v < 2; v += kScoreVecs) {
           const bool first = v == 0 && h == heads.lo;
-          ScoreBlock<T, block.value, kScoreVecs>(
-              k_page + 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
+          ScoreBlock<Page, block.value, kScoreVecs>(
+              k_page, 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
               group.weights + h * kPageTokens + 16 * v,
-              Ahead{reinterpret_cast<const char*>(v_page), first ? kLine : 0});
+              Ahead{reinterpret_cast<const char*>(args.v_pages[page]), first ? kAheadStep<Page> : 0});
         }
       },
       heads.lo);
@@ -329,7 +331,6 @@ void AttendPage(const AttendArgs& args, int first, HeadRange heads, int64_t page
 
 template <KvType kType>
 void AttendGroup(const AttendArgs& args, int first, int heads, const AttendState& state) {
-  using T = typename KvElement<kType>::Type;
   HeadGroup group = {};
   Store(group.highest, F32x16::All(-kInfinity));
   float* out = state.out + int64_t{first} * args.v_dim;
@@ -342,7 +343,7 @@ void AttendGroup(const AttendArgs& args, int first, int heads, const AttendState
         const KeyRange next = RangeOfHead(args, first + run.hi, page);
         if (next.lo != keys.lo || next.hi != keys.hi) break;
       }
-      if (keys.lo < keys.hi) AttendPage<T>(args, first, run, page, keys, group, out);
+      if (keys.lo < keys.hi) AttendPage<KvPage<kType>>(args, first, run, page, keys, group, out);
     }
   }
   Store(state.highest + first, Load(group.highest));

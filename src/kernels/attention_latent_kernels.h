@@ -21,7 +21,7 @@ struct LatentScratch {
   float* q;        // [lanes / 16][k_dim][16]
   float* weights;  // [lanes / 16][32][16]: logits, then weights
   float* factor;   // [lanes]
-  float* rows;     // [32][k_dim]: a page of halves, widened
+  float* rows;     // [32][k_dim]: a page of another type, widened
 };
 
 void TransposeQueries(const AttendLatentArgs& args, int lanes, float* q) {
@@ -34,14 +34,24 @@ void TransposeQueries(const AttendLatentArgs& args, int lanes, float* q) {
   }
 }
 
-SLUICE_INLINE const float* WidenRows(const float* page, int64_t, KeyRange, float*) { return page; }
-
-SLUICE_INLINE const float* WidenRows(const uint16_t* page, int64_t k_dim, KeyRange keys, float* rows) {
-  int64_t i = keys.lo * k_dim;
-  const int64_t end = keys.hi * k_dim;
-  for (; i + 16 <= end; i += 16) Store(rows + i, Load(page + i));
-  const int rest = static_cast<int>(end - i);
-  if (rest > 0) StorePart(rows + i, rest, LoadPart(page + i, rest));
+// The page's rows as floats; of floats themselves.
+template <KvType kType>
+SLUICE_INLINE const float* WidenRows(const std::byte* page, int64_t k_dim, KeyRange keys, float* rows) {
+  if constexpr (kType == KvType::kF32) return reinterpret_cast<const float*>(page);
+  using Page = KvPage<kType>;
+  const Page from(page, k_dim);
+  for (int key = keys.lo; key < keys.hi; ++key) {
+    for (int64_t d = 0; d < k_dim; d += 16) {
+      const int64_t i = key * k_dim + d;
+      const auto scale = from.ScaleOf(d / Page::kBlock, key);
+      if (d + 16 <= k_dim) {
+        Store(rows + i, from.Get(i, scale));
+      } else {
+        const int rest = static_cast<int>(k_dim - d);
+        StorePart(rows + i, rest, from.GetPart(i, rest, scale));
+      }
+    }
+  }
   return rows;
 }
 
@@ -84,7 +94,6 @@ void WeighLatentPage(KeyRange keys, float* weights, float* highest, float* sum, 
 
 template <KvType kType>
 void AttendLatent(const AttendLatentArgs& args, const AttendState& state) {
-  using T = typename KvElement<kType>::Type;
   const int lanes = (args.heads + 15) / 16 * 16;
   const LatentScratch scratch(args, lanes);
   TransposeQueries(args, lanes, scratch.q);
@@ -95,8 +104,7 @@ void AttendLatent(const AttendLatentArgs& args, const AttendState& state) {
   Map(state.out, int64_t{args.heads} * args.v_dim, state.out, [](F32x16) { return F32x16::All(0.0f); });
   for (int64_t page = args.begin / kPageTokens; page * kPageTokens < args.end; ++page) {
     const KeyRange keys = RangeInPage(page, args.begin, args.end);
-    const float* rows =
-        WidenRows(reinterpret_cast<const T*>(args.pages[page]), args.k_dim, keys, scratch.rows);
+    const float* rows = WidenRows<kType>(args.pages[page], args.k_dim, keys, scratch.rows);
     ForBlocks<kLatentHeadVecs>(lanes / 16, [&](auto vecs, int vec) {
       ForBlocks<kLatentKeys>(
           keys.hi,
@@ -111,8 +119,9 @@ void AttendLatent(const AttendLatentArgs& args, const AttendState& state) {
       WeighLatentPage(keys, scratch.weights + h / 16 * kTile, state.highest + h, state.sum + h,
                       scratch.factor + h);
     }
-    Accumulate(rows, args.k_dim, keys, Weights{scratch.weights, 1, 16}, scratch.factor, args.heads,
-               args.v_dim, state.out, static_cast<const float*>(nullptr));
+    const KvPage<KvType::kF32> values(reinterpret_cast<const std::byte*>(rows), args.k_dim);
+    Accumulate(values, args.k_dim, keys, Weights{scratch.weights, 1, 16}, scratch.factor, args.heads,
+               args.v_dim, state.out, nullptr);
   }
 }
 

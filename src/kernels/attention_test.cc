@@ -23,28 +23,71 @@ struct Shape {
   float cap = 0;
 };
 
-// Pages of one kind, each at the end of readable memory. Halves hold the floats exactly: these are rounded
-// first.
+enum class Form { kColumns, kRows };
+
+// A page of `dim` elements a position, written as the type's definition says, by plain C++. A position whose
+// elements are NaN gets a scale that is NaN.
+std::vector<std::byte> PageOf(KvType type, const Row& page, int dim, Form form) {
+  std::vector<std::byte> bytes(static_cast<size_t>(PageBytes(type, dim)));
+  const auto at = [&](int slot, int d) {
+    return static_cast<size_t>(form == Form::kRows ? slot * dim + d : d * kPageTokens + slot);
+  };
+  const auto put = [&](size_t offset, auto value) { std::memcpy(&bytes[offset], &value, sizeof(value)); };
+  for (int slot = 0; slot < kPageTokens; ++slot)
+    for (int first = 0; first < dim; first += kQ8Block) {
+      const int end = std::min<int>(dim, first + kQ8Block);
+      float most = 0;
+      for (int d = first; d < end; ++d)
+        most = std::isnan(page[at(slot, d)]) ? NAN : std::max(most, std::abs(page[at(slot, d)]));
+      const float scale = most / 127;
+      for (int d = first; d < end; ++d) {
+        const size_t i = at(slot, d);
+        if (type == KvType::kF32) put(4 * i, page[i]);
+        if (type == KvType::kF16) put(2 * i, FloatToF16(page[i]));
+        if (type == KvType::kBf16) put(2 * i, FloatToBf16(page[i]));
+        if (type == KvType::kQ8)
+          put(i, static_cast<int8_t>(scale > 0 ? std::lrintf(page[i] * (127 / most)) : 0));
+      }
+      if (type == KvType::kQ8)
+        put(static_cast<size_t>(kPageTokens * (dim + first / kQ8Block * 4) + slot * 4), scale);
+    }
+  return bytes;
+}
+
+// What a type keeps of it.
+Row Kept(KvType type, const Row& page, int dim, Form form) {
+  const std::vector<std::byte> bytes = PageOf(type, page, dim, form);
+  Row kept(page.size());
+  for (int slot = 0; slot < kPageTokens; ++slot)
+    for (int d = 0; d < dim; ++d) {
+      const auto i = static_cast<size_t>(form == Form::kRows ? slot * dim + d : d * kPageTokens + slot);
+      const auto get = [&]<typename T>(size_t offset, T value) {
+        std::memcpy(&value, &bytes[offset], sizeof(value));
+        return value;
+      };
+      if (type == KvType::kF32) kept[i] = get(4 * i, 0.0f);
+      if (type == KvType::kF16) kept[i] = F16ToFloat(get(2 * i, uint16_t{}));
+      if (type == KvType::kBf16) kept[i] = Bf16ToFloat(get(2 * i, uint16_t{}));
+      if (type == KvType::kQ8)
+        kept[i] = static_cast<float>(get(i, int8_t{})) *
+                  get(static_cast<size_t>(kPageTokens * (dim + d / kQ8Block * 4) + slot * 4), 0.0f);
+    }
+  return kept;
+}
+
+// Pages of one kind, each at the end of readable memory.
 class Pages {
  public:
-  Pages(KvType type, const std::vector<Row>& pages) {
+  Pages(KvType type, const std::vector<Row>& pages, int dim, Form form) {
     for (const Row& page : pages) {
-      if (type == KvType::kF32) {
-        floats_.push_back(std::make_unique<GuardedBuffer<float>>(page));
-        at_.push_back(reinterpret_cast<const std::byte*>(floats_.back()->data()));
-        continue;
-      }
-      std::vector<uint16_t> halves(page.size());
-      std::ranges::transform(page, halves.begin(), FloatToF16);
-      halves_.push_back(std::make_unique<GuardedBuffer<uint16_t>>(halves));
-      at_.push_back(reinterpret_cast<const std::byte*>(halves_.back()->data()));
+      pages_.push_back(std::make_unique<GuardedBuffer<std::byte>>(PageOf(type, page, dim, form)));
+      at_.push_back(pages_.back()->data());
     }
   }
   const std::byte* const* data() const { return at_.data(); }
 
  private:
-  std::vector<std::unique_ptr<GuardedBuffer<float>>> floats_;
-  std::vector<std::unique_ptr<GuardedBuffer<uint16_t>>> halves_;
+  std::vector<std::unique_ptr<GuardedBuffer<std::byte>>> pages_;
   std::vector<const std::byte*> at_;
 };
 
@@ -78,6 +121,14 @@ struct Problem {
         v_pages[static_cast<size_t>(j / kPageTokens)][static_cast<size_t>(slot * s.v_dim + d)] = Value(j, d);
       }
     }
+  }
+  // The same with keys and values as a type keeps them.
+  Problem KeptAs(KvType type) const {
+    Problem kept = *this;
+    for (Row& page : kept.k_pages) page = Kept(type, page, shape.k_dim, Form::kColumns);
+    for (Row& page : kept.v_pages) page = Kept(type, page, shape.v_dim, Form::kRows);
+    for (Row& page : kept.rows) page = Kept(type, page, shape.k_dim, Form::kRows);
+    return kept;
   }
   float Key(int64_t j, int d) const { return keys[static_cast<size_t>(j * shape.k_dim + d)]; }
   float Value(int64_t j, int d) const { return values[static_cast<size_t>(j * shape.v_dim + d)]; }
@@ -113,7 +164,7 @@ enum class How { kWhole, kApart };
 Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1, How how = How::kWhole) {
   const Shape& s = p.shape;
   if (heads < 0) heads = s.heads;
-  const Pages k(type, p.k_pages), v(type, p.v_pages);
+  const Pages k(type, p.k_pages, s.k_dim, Form::kColumns), v(type, p.v_pages, s.v_dim, Form::kRows);
   const auto part = [&](const Row& row, int64_t width) {
     return Row(row.begin() + first * width, row.begin() + (first + heads) * width);
   };
@@ -150,7 +201,7 @@ Row RunPlain(Isa isa, KvType type, const Problem& p, int first = 0, int heads = 
 Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads = -1, How how = How::kWhole) {
   const Shape& s = p.shape;
   if (heads < 0) heads = s.heads;
-  const Pages pages(type, p.rows);
+  const Pages pages(type, p.rows, s.k_dim, Form::kRows);
   GuardedBuffer<float> q(
       Row(p.q.begin() + int64_t{first} * s.k_dim, p.q.begin() + int64_t{first + heads} * s.k_dim));
   GuardedBuffer<float> out(static_cast<size_t>(heads) * s.v_dim);
@@ -180,7 +231,7 @@ Row RunLatent(Isa isa, KvType type, const Problem& p, int first = 0, int heads =
 // The heads' weights are the problem's sinks.
 Row RunScores(Isa isa, KvType type, const Problem& p, int64_t begin, int64_t end) {
   const Shape& s = p.shape;
-  const Pages k(type, p.k_pages);
+  const Pages k(type, p.k_pages, s.k_dim, Form::kColumns);
   GuardedBuffer<float> q(p.q), weights(p.sinks);
   GuardedBuffer<float> out(static_cast<size_t>(end - begin));
   ScoreKeysArgs args;
@@ -192,7 +243,7 @@ Row RunScores(Isa isa, KvType type, const Problem& p, int64_t begin, int64_t end
   args.begin = begin;
   args.end = end;
   args.out = out.data() - begin;
-  (type == KvType::kF32 ? TableFor(isa).score_keys_f32 : TableFor(isa).score_keys_f16)(args);
+  TableFor(isa).Kv(type).score_keys(args);
   EXPECT_TRUE(out.UntouchedBefore());
   return out.values();
 }
@@ -249,17 +300,33 @@ const Shape kShapes[] = {
     {17, 16, 16, 250, 513},                     // a few keys of three spans
 };
 
+// Of the attention to random keys and values, in every type: what rounding them costs, of values about 1.
+TEST(AttentionTest, TypesKeepWhatTheirBitsAllow) {
+  const Problem p({8, 128, 128, 0, 256}, 17);
+  const Row exact = RunPlain(Isa::kScalar, KvType::kF32, p);
+  const auto worst = [&](KvType type) {
+    const Row kept = RunPlain(Isa::kScalar, type, p);
+    float error = 0;
+    for (size_t i = 0; i < exact.size(); ++i) error = std::max(error, std::abs(kept[i] - exact[i]));
+    return error;
+  };
+  EXPECT_EQ(worst(KvType::kF16), 0) << "the problem's numbers are halves";
+  EXPECT_GT(worst(KvType::kBf16), 1e-4f);
+  EXPECT_LT(worst(KvType::kBf16), 1e-2f);
+  EXPECT_GT(worst(KvType::kQ8), 1e-4f);
+  EXPECT_LT(worst(KvType::kQ8), 3e-2f);
+}
+
 TEST(AttentionTest, TiersAgreeToTheBitAndMatchDoubles) {
   for (const Shape& shape : kShapes) {
     SCOPED_TRACE(testing::Message() << shape.heads << " heads, dims " << shape.k_dim << " " << shape.v_dim
                                     << ", keys " << shape.begin << ".." << shape.end);
     const Problem p(shape, 17);
-    const Row want = RunPlain(Isa::kScalar, KvType::kF32, p);
-    ExpectMatchesDoubles(p, want, false);
-    for (Isa isa : SupportedTiers()) {
-      for (KvType type : {KvType::kF32, KvType::kF16}) {
-        EXPECT_EQ(FirstDifference(want, RunPlain(isa, type, p)), -1) << Name(isa) << " " << Bytes(type);
-      }
+    ExpectMatchesDoubles(p, RunPlain(Isa::kScalar, KvType::kF32, p), false);
+    for (KvType type : kAllKvTypes) {
+      const Row want = RunPlain(Isa::kScalar, KvType::kF32, p.KeptAs(type));
+      for (Isa isa : SupportedTiers())
+        EXPECT_EQ(FirstDifference(want, RunPlain(isa, type, p)), -1) << Name(isa) << " " << Name(type);
     }
   }
 }
@@ -272,12 +339,11 @@ TEST(AttentionTest, LatentTiersAgreeToTheBitAndMatchDoubles) {
     SCOPED_TRACE(testing::Message() << shape.heads << " heads, dims " << shape.k_dim << " " << shape.v_dim
                                     << ", keys " << shape.begin << ".." << shape.end);
     const Problem p(shape, 18);
-    const Row want = RunLatent(Isa::kScalar, KvType::kF32, p);
-    ExpectMatchesDoubles(p, want, true);
-    for (Isa isa : SupportedTiers()) {
-      for (KvType type : {KvType::kF32, KvType::kF16}) {
-        EXPECT_EQ(FirstDifference(want, RunLatent(isa, type, p)), -1) << Name(isa) << " " << Bytes(type);
-      }
+    ExpectMatchesDoubles(p, RunLatent(Isa::kScalar, KvType::kF32, p), true);
+    for (KvType type : kAllKvTypes) {
+      const Row want = RunLatent(Isa::kScalar, KvType::kF32, p.KeptAs(type));
+      for (Isa isa : SupportedTiers())
+        EXPECT_EQ(FirstDifference(want, RunLatent(isa, type, p)), -1) << Name(isa) << " " << Name(type);
     }
   }
 }
@@ -318,11 +384,12 @@ TEST(AttentionTest, ScoresOfKeysAgreeToTheBitAndMatchDoubles) {
       EXPECT_NEAR(want[static_cast<size_t>(j - shape.begin)], score, 1e-5 * (1 + size)) << "key " << j;
     }
     const int64_t middle = (shape.begin + shape.end) / 2;  // a key's score does not depend on its company
-    for (Isa isa : SupportedTiers()) {
-      for (KvType type : {KvType::kF32, KvType::kF16}) {
-        EXPECT_EQ(FirstDifference(want, RunScores(isa, type, p, shape.begin, shape.end)), -1)
-            << Name(isa) << " " << Bytes(type);
-        EXPECT_EQ(FirstDifference(Row(want.begin() + (middle - shape.begin), want.end()),
+    for (KvType type : kAllKvTypes) {
+      const Row kept = RunScores(Isa::kScalar, KvType::kF32, p.KeptAs(type), shape.begin, shape.end);
+      for (Isa isa : SupportedTiers()) {
+        EXPECT_EQ(FirstDifference(kept, RunScores(isa, type, p, shape.begin, shape.end)), -1)
+            << Name(isa) << " " << Name(type);
+        EXPECT_EQ(FirstDifference(Row(kept.begin() + (middle - shape.begin), kept.end()),
                                   RunScores(isa, type, p, middle, shape.end)),
                   -1)
             << Name(isa) << " from key " << middle;
@@ -331,18 +398,26 @@ TEST(AttentionTest, ScoresOfKeysAgreeToTheBitAndMatchDoubles) {
   }
 }
 
+std::vector<std::pair<Isa, KvType>> TiersAndTypes() {
+  std::vector<std::pair<Isa, KvType>> all;
+  for (const Isa isa : SupportedTiers())
+    for (const KvType type : kAllKvTypes) all.emplace_back(isa, type);
+  return all;
+}
+
 TEST(AttentionTest, AHeadDoesNotDependOnItsCompany) {
   const Problem p({21, 48, 40, 7, 101, true, true, 10.0f}, 20);
-  for (Isa isa : SupportedTiers()) {
-    const Row all = RunPlain(isa, KvType::kF16, p);
-    const Row all_latent = RunLatent(isa, KvType::kF16, p);
+  for (const auto& [isa, type] : TiersAndTypes()) {
+    const Row all = RunPlain(isa, type, p);
+    const Row all_latent = RunLatent(isa, type, p);
     for (const auto& [first, heads] : {std::pair{0, 1}, {3, 2}, {5, 7}, {13, 8}, {20, 1}, {2, 19}}) {
       const auto same = [&](const Row& whole, const Row& part) {
         const Row expected(whole.begin() + first * 40, whole.begin() + (first + heads) * 40);
-        EXPECT_EQ(FirstDifference(expected, part), -1) << Name(isa) << " heads " << first << " + " << heads;
+        EXPECT_EQ(FirstDifference(expected, part), -1)
+            << Name(isa) << " " << Name(type) << " heads " << first << " + " << heads;
       };
-      same(all, RunPlain(isa, KvType::kF16, p, first, heads));
-      same(all_latent, RunLatent(isa, KvType::kF16, p, first, heads));
+      same(all, RunPlain(isa, type, p, first, heads));
+      same(all_latent, RunLatent(isa, type, p, first, heads));
     }
   }
 }
@@ -355,17 +430,17 @@ TEST(AttentionTest, HeadsMayHaveRangesOfTheirOwn) {
     all.begins.push_back(3 + token * 7);
     all.ends.push_back(token == 6 ? 120 : 61 + token);
   }
-  for (Isa isa : SupportedTiers()) {
-    const Row together = RunPlain(isa, KvType::kF16, all);
+  for (const auto& [isa, type] : TiersAndTypes()) {
+    const Row together = RunPlain(isa, type, all);
     for (int h = 0; h < 14; ++h) {
       Problem alone = all;
       alone.begins.clear();
       alone.ends.clear();
       alone.shape.begin = all.begins[h];
       alone.shape.end = all.ends[h];
-      const Row want = RunPlain(isa, KvType::kF16, alone, h, 1);
+      const Row want = RunPlain(isa, type, alone, h, 1);
       const Row got(together.begin() + h * 24, together.begin() + (h + 1) * 24);
-      EXPECT_EQ(FirstDifference(want, got), -1) << Name(isa) << " head " << h;
+      EXPECT_EQ(FirstDifference(want, got), -1) << Name(isa) << " " << Name(type) << " head " << h;
     }
   }
 }
@@ -382,18 +457,17 @@ TEST(AttentionTest, SpansMayBeComputedInAnyOrder) {
         }
         p.begins[0] = shape.end - 1;
       }
-      for (Isa isa : SupportedTiers()) {
-        const Row whole = RunPlain(isa, KvType::kF16, p);
-        EXPECT_EQ(FirstDifference(whole, RunPlain(isa, KvType::kF16, p, 0, -1, How::kApart)), -1)
-            << Name(isa);
-        EXPECT_EQ(FirstDifference(RunPlain(Isa::kScalar, KvType::kF16, p), whole), -1) << Name(isa);
+      for (const auto& [isa, type] : TiersAndTypes()) {
+        const Row whole = RunPlain(isa, type, p);
+        EXPECT_EQ(FirstDifference(whole, RunPlain(isa, type, p, 0, -1, How::kApart)), -1)
+            << Name(isa) << " " << Name(type);
+        EXPECT_EQ(FirstDifference(RunPlain(Isa::kScalar, type, p), whole), -1)
+            << Name(isa) << " " << Name(type);
       }
     }
-    for (Isa isa : SupportedTiers())
-      EXPECT_EQ(FirstDifference(RunLatent(isa, KvType::kF16, p),
-                                RunLatent(isa, KvType::kF16, p, 0, -1, How::kApart)),
-                -1)
-          << Name(isa);
+    for (const auto& [isa, type] : TiersAndTypes())
+      EXPECT_EQ(FirstDifference(RunLatent(isa, type, p), RunLatent(isa, type, p, 0, -1, How::kApart)), -1)
+          << Name(isa) << " " << Name(type);
   }
 }
 
@@ -437,9 +511,9 @@ TEST(AttentionTest, LargeLogitsDoNotOverflow) {
 TEST(AttentionTest, NanInAKeyShows) {
   Problem p({2, 16, 16, 0, 50}, 24);
   p.k_pages[0][5] = p.rows[0][5] = NAN;
-  for (Isa isa : SupportedTiers()) {
-    for (float x : RunPlain(isa, KvType::kF32, p)) EXPECT_TRUE(std::isnan(x));
-    for (float x : RunLatent(isa, KvType::kF32, p)) EXPECT_TRUE(std::isnan(x));
+  for (const auto& [isa, type] : TiersAndTypes()) {
+    for (float x : RunPlain(isa, type, p)) EXPECT_TRUE(std::isnan(x)) << Name(type);
+    for (float x : RunLatent(isa, type, p)) EXPECT_TRUE(std::isnan(x)) << Name(type);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/dtype.h"
 #include "kernels/activation_row.h"
 #include "kernels/isa.h"
+#include "kernels/kv_type.h"
 #include "kernels/panel.h"
 
 namespace sluice::kernels {
@@ -19,11 +20,6 @@ using MatmulFn = void (*)(const std::byte* panel, int64_t k, const std::byte* co
                           float* const* y);
 
 enum class Activation : uint8_t { kSilu, kGelu, kGeluTanh, kRelu };
-
-// Keys and values live in pages of kPageTokens positions, one page per KV head.
-inline constexpr int kPageTokens = 32;
-enum class KvType : uint8_t { kF32, kF16 };
-constexpr int64_t Bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
 
 // Their arguments are in attention.h.
 struct AttendArgs;
@@ -82,18 +78,19 @@ struct ScoreKeysArgs {
    * apart. */                                                                                               \
   X(conv_silu, void,                                                                                         \
     (const float* const* x, const float* weight, int64_t weight_stride, int taps, int64_t n, float* y))      \
-  /* What a range of keys leaves: state, overwritten. */                                                     \
-  X(attend_f32, void, (const AttendArgs& args, const AttendState& state))                                    \
-  X(attend_f16, void, (const AttendArgs& args, const AttendState& state))                                    \
-  X(attend_latent_f32, void, (const AttendLatentArgs& args, const AttendState& state))                       \
-  X(attend_latent_f16, void, (const AttendLatentArgs& args, const AttendState& state))                       \
   /* Joins the next keys' state to that of the keys before them; use: [heads]. */                            \
   X(attend_join, void, (const AttendState& next, const SpanUse* use, const AttendState& state))              \
   /* What the keys give together; sinks: [heads], a logit that takes part in the softmax and has no value,   \
    * or null; out: [heads][v_dim], may be the state's. */                                                    \
-  X(attend_finish, void, (const AttendState& state, const float* sinks, float* out))                         \
-  X(score_keys_f32, void, (const ScoreKeysArgs& args))                                                       \
-  X(score_keys_f16, void, (const ScoreKeysArgs& args))
+  X(attend_finish, void, (const AttendState& state, const float* sinks, float* out))
+
+// What reads keys and values of one type.
+struct KvKernels {
+  // What a range of keys leaves: state, overwritten.
+  void (*attend)(const AttendArgs& args, const AttendState& state) = nullptr;
+  void (*attend_latent)(const AttendLatentArgs& args, const AttendState& state) = nullptr;
+  void (*score_keys)(const ScoreKeysArgs& args) = nullptr;
+};
 
 struct Table {
   Isa isa;
@@ -102,6 +99,9 @@ struct Table {
   SLUICE_KERNELS(SLUICE_KERNEL_FIELD)
 #undef SLUICE_KERNEL_FIELD
 
+  KvKernels kv[kKvTypes];  // by KvType
+
+  const KvKernels& Kv(KvType type) const { return kv[static_cast<size_t>(type)]; }
   MatmulFn Matmul(DType dtype) const { return matmul[static_cast<size_t>(dtype)]; }
 };
 

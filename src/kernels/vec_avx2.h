@@ -83,14 +83,33 @@ SLUICE_INLINE const __m128i* Halves(const uint16_t* p) { return reinterpret_cast
 SLUICE_INLINE F32x16 Load(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(Halves(p))), _mm256_cvtph_ps(_mm_loadu_si128(Halves(p + 8)))};
 }
+struct BFloat16 {
+  uint16_t bits;
+};
+SLUICE_INLINE __m256 FromBFloat16(__m128i x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
+}
+SLUICE_INLINE F32x16 Load(const BFloat16* p) {
+  const auto* at = reinterpret_cast<const __m128i*>(p);
+  return {FromBFloat16(_mm_loadu_si128(at)), FromBFloat16(_mm_loadu_si128(at + 1))};
+}
+SLUICE_INLINE F32x16 Load(const int8_t* p) {
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(x)),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(x, x)))};
+}
 SLUICE_INLINE F32x16 LoadPart(const float* p, int n) {
   return {_mm256_maskload_ps(p, Range8(0, n)), _mm256_maskload_ps(p + 8, Range8(0, n - 8))};
 }
-SLUICE_INLINE F32x16 LoadPart(const uint16_t* p, int n) {
-  uint16_t part[16] = {};
+template <class T>
+SLUICE_INLINE F32x16 LoadCopied(const T* p, int n) {
+  T part[16] = {};
   for (int i = 0; i < n; ++i) part[i] = p[i];
   return Load(part);
 }
+SLUICE_INLINE F32x16 LoadPart(const uint16_t* p, int n) { return LoadCopied(p, n); }
+SLUICE_INLINE F32x16 LoadPart(const BFloat16* p, int n) { return LoadCopied(p, n); }
+SLUICE_INLINE F32x16 LoadPart(const int8_t* p, int n) { return LoadCopied(p, n); }
 SLUICE_INLINE void StorePart(float* p, int n, F32x16 x) {
   _mm256_maskstore_ps(p, Range8(0, n), x.lo);
   _mm256_maskstore_ps(p + 8, Range8(0, n - 8), x.hi);

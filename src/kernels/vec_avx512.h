@@ -58,9 +58,28 @@ SLUICE_INLINE F32x16 Load(const float* p) { return {_mm512_loadu_ps(p)}; }
 SLUICE_INLINE F32x16 Load(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+struct BFloat16 {
+  uint16_t bits;
+};
+SLUICE_INLINE F32x16 FromBFloat16(__m256i x) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16))};
+}
+SLUICE_INLINE F32x16 FromInt8(__m128i x) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(x))}; }
+SLUICE_INLINE F32x16 Load(const BFloat16* p) {
+  return FromBFloat16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+SLUICE_INLINE F32x16 Load(const int8_t* p) {
+  return FromInt8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 SLUICE_INLINE F32x16 LoadPart(const float* p, int n) { return {_mm512_maskz_loadu_ps(FirstLanes(n), p)}; }
 SLUICE_INLINE F32x16 LoadPart(const uint16_t* p, int n) {
   return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(FirstLanes(n), p))};
+}
+SLUICE_INLINE F32x16 LoadPart(const BFloat16* p, int n) {
+  return FromBFloat16(_mm256_maskz_loadu_epi16(FirstLanes(n), p));
+}
+SLUICE_INLINE F32x16 LoadPart(const int8_t* p, int n) {
+  return FromInt8(_mm_maskz_loadu_epi8(FirstLanes(n), p));
 }
 SLUICE_INLINE void StorePart(float* p, int n, F32x16 x) { _mm512_mask_storeu_ps(p, FirstLanes(n), x.v); }
 SLUICE_INLINE void Store(float* p, F32x16 x) { _mm512_storeu_ps(p, x.v); }

@@ -88,18 +88,34 @@ SLUICE_INLINE F32x16 Select(const Mask16& mask, const F32x16& yes, const F32x16&
   return Lanes([&](int i) { return mask.v[i] ? yes.v[i] : no.v[i]; });
 }
 
-// Elements are floats, or halves as uint16_t. Part: the first n lanes touch memory, the others load as 0.
+// Elements are floats, F16 as uint16_t, BF16 as BFloat16, or whole numbers as int8_t. Part: the first n lanes
+// touch memory, the others load as 0.
+struct BFloat16 {
+  uint16_t bits;
+};
 SLUICE_INLINE F32x16 Load(const float* p) {
   return Lanes([&](int i) { return p[i]; });
 }
 SLUICE_INLINE F32x16 Load(const uint16_t* p) {
   return Lanes([&](int i) { return F16ToFloat(p[i]); });
 }
+SLUICE_INLINE F32x16 Load(const BFloat16* p) {
+  return Lanes([&](int i) { return Bf16ToFloat(p[i].bits); });
+}
+SLUICE_INLINE F32x16 Load(const int8_t* p) {
+  return Lanes([&](int i) { return static_cast<float>(p[i]); });
+}
 SLUICE_INLINE F32x16 LoadPart(const float* p, int n) {
   return Lanes([&](int i) { return i < n ? p[i] : 0.0f; });
 }
 SLUICE_INLINE F32x16 LoadPart(const uint16_t* p, int n) {
   return Lanes([&](int i) { return i < n ? F16ToFloat(p[i]) : 0.0f; });
+}
+SLUICE_INLINE F32x16 LoadPart(const BFloat16* p, int n) {
+  return Lanes([&](int i) { return i < n ? Bf16ToFloat(p[i].bits) : 0.0f; });
+}
+SLUICE_INLINE F32x16 LoadPart(const int8_t* p, int n) {
+  return Lanes([&](int i) { return i < n ? static_cast<float>(p[i]) : 0.0f; });
 }
 SLUICE_INLINE void StorePart(float* p, int n, const F32x16& x) {
   for (int i = 0; i < n; ++i) p[i] = x.v[i];

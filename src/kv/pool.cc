@@ -11,10 +11,9 @@ namespace sluice::kv {
 Result<Pool> Pool::Create(std::vector<LayerShape> layers, kernels::KvType type, int64_t blocks) {
   Pool pool;
   pool.type_ = type;
-  const int64_t page = kernels::kPageTokens * kernels::Bytes(type);
   for (const LayerShape& layer : layers) {
-    const int64_t key_bytes = RoundUp(page * layer.k_dim, 64);
-    const int64_t head_bytes = key_bytes + RoundUp(page * layer.v_dim, 64);
+    const int64_t key_bytes = RoundUp(kernels::PageBytes(type, layer.k_dim), 64);
+    const int64_t head_bytes = key_bytes + RoundUp(kernels::PageBytes(type, layer.v_dim), 64);
     pool.places_.push_back({pool.block_bytes_, head_bytes, key_bytes});
     pool.block_bytes_ += head_bytes * layer.heads;
   }

@@ -10,17 +10,17 @@
 namespace sluice::model {
 namespace {
 
-constexpr int64_t kHalfBytes = 2;
-
 bool ReadsSource(const Branch& branch) {
   const auto* gqa = std::get_if<Gqa>(&branch.op);
   return gqa && gqa->sees == Gqa::Sees::kSource;
 }
 
-int64_t CachedValues(const Branch& branch) {
-  if (const auto* gqa = std::get_if<Gqa>(&branch.op)) return int64_t{2} * gqa->kv_heads * gqa->head_dim;
+int64_t CachedBytes(const Branch& branch, kernels::KvType type) {
+  if (const auto* gqa = std::get_if<Gqa>(&branch.op))
+    return 2 * gqa->kv_heads * kernels::PositionBytes(type, gqa->head_dim);
   if (const auto* mla = std::get_if<Mla>(&branch.op))
-    return mla->kv_rank + mla->rope_dim + (mla->indexer ? mla->indexer->head_dim : 0);
+    return kernels::PositionBytes(type, mla->kv_rank + mla->rope_dim) +
+           (mla->indexer ? kernels::PositionBytes(type, mla->indexer->head_dim) : 0);
   return 0;
 }
 
@@ -50,8 +50,9 @@ class Sum {
     for (const WeightNeed& need : WeightNeeds(desc_, form)) Add(need);
     for (const Layer& layer : desc_.decoder.layers) {
       for (const Branch& branch : layer) {
-        int64_t& sum = ReadsSource(branch) ? sum_.source_kv_bytes_per_token : sum_.kv_bytes_per_token;
-        sum += CachedValues(branch) * kHalfBytes;
+        KvBytes& sum = ReadsSource(branch) ? sum_.source_kv_bytes_per_token : sum_.kv_bytes_per_token;
+        for (const kernels::KvType type : kernels::kAllKvTypes)
+          sum.by_type[static_cast<size_t>(type)] += CachedBytes(branch, type);
         const auto* delta = std::get_if<DeltaNet>(&branch.op);
         if (delta == nullptr) continue;
         sum_.state_bytes += delta->state_floats() * static_cast<int64_t>(sizeof(float));

@@ -6,11 +6,20 @@
 #include <map>
 
 #include "base/dtype.h"
+#include "kernels/kv_type.h"
 #include "model/desc.h"
 #include "model/weight_map.h"
 #include "model/weight_needs.h"
 
 namespace sluice::model {
+
+// What keys and values take, by how they are kept.
+struct KvBytes {
+  int64_t by_type[kernels::kKvTypes] = {};
+
+  int64_t Of(kernels::KvType type) const { return by_type[static_cast<size_t>(type)]; }
+  int64_t usual() const { return Of(kernels::KvType::kF16); }
+};
 
 struct Accounting {
   int64_t parameters = 0;
@@ -24,11 +33,11 @@ struct Accounting {
   std::map<DType, int64_t> bytes_by_type;
   std::map<DType, int64_t> active_by_type;  // weights that one token is multiplied with
 
-  int64_t kv_bytes_per_token = 0;         // of F16, all layers
-  int64_t source_kv_bytes_per_token = 0;  // of each token of a source text, while its answer is made
-  int64_t state_bytes = 0;                // of F32, that a sequence keeps whatever its length
-  double flops_per_token = 0;             // a multiply-add counts two; without attention over the context
-  double source_flops_per_token = 0;      // of each token of a source text, once
+  KvBytes kv_bytes_per_token;         // all layers
+  KvBytes source_kv_bytes_per_token;  // of each token of a source text, while its answer is made
+  int64_t state_bytes = 0;            // of F32, that a sequence keeps whatever its length
+  double flops_per_token = 0;         // a multiply-add counts two; without attention over the context
+  double source_flops_per_token = 0;  // of each token of a source text, once
 };
 
 Accounting Account(const Desc& desc, const WeightMap* weights = nullptr);

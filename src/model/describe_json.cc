@@ -178,14 +178,23 @@ Json LayersToJson(const Stack& stack) {
   return layers;
 }
 
+Json ToJson(const KvBytes& bytes) {
+  Json json;
+  for (const kernels::KvType type : kernels::kAllKvTypes)
+    json[std::string(kernels::Name(type))] = bytes.Of(type);
+  return json;
+}
+
 Json CostsToJson(const Desc& desc, const WeightMap* weights) {
   const Accounting sum = Account(desc, weights);
   Json costs = {{"parameters", sum.parameters},
                 {"active_parameters", sum.active_parameters},
                 {"expert_parameters", sum.expert_parameters},
-                {"kv_bytes_per_token", sum.kv_bytes_per_token},
+                {"kv_bytes_per_token", sum.kv_bytes_per_token.usual()},
+                {"kv_bytes_per_token_by_type", ToJson(sum.kv_bytes_per_token)},
                 {"state_bytes", sum.state_bytes},
-                {"source_kv_bytes_per_token", sum.source_kv_bytes_per_token},
+                {"source_kv_bytes_per_token", sum.source_kv_bytes_per_token.usual()},
+                {"source_kv_bytes_per_token_by_type", ToJson(sum.source_kv_bytes_per_token)},
                 {"flops_per_token", sum.flops_per_token},
                 {"source_flops_per_token", sum.source_flops_per_token},
                 {"attention_flops_per_context_token", AttentionFlops(desc, 1)}};

@@ -47,7 +47,10 @@ TEST(Accounting, AddsUpOneMixtralToken) {
   EXPECT_EQ(sum.weight_bytes, sum.parameters * 4);
   EXPECT_EQ(sum.bytes_by_type, (std::map<DType, int64_t>{{DType::kF32, sum.weight_bytes}}));
   EXPECT_EQ(sum.active_bytes, (sum.active_parameters - 159 * 48) * 4);  // one row of the embedding
-  EXPECT_EQ(sum.kv_bytes_per_token, 2 * 2 * 24 * 2);
+  EXPECT_EQ(sum.kv_bytes_per_token.usual(), 2 * 2 * 24 * 2);
+  EXPECT_EQ(sum.kv_bytes_per_token.Of(kernels::KvType::kF32), 2 * 2 * 24 * 4);
+  EXPECT_EQ(sum.kv_bytes_per_token.Of(kernels::KvType::kBf16), 2 * 2 * 24 * 2);
+  EXPECT_EQ(sum.kv_bytes_per_token.Of(kernels::KvType::kQ8), 2 * 2 * 2 * (12 + 4)) << "a scale for each head";
   EXPECT_EQ(sum.flops_per_token, 2.0 * (2 * (attention + router + 2 * expert) + 160 * 48));
   EXPECT_EQ(AttentionFlops(m.described.desc, 10), 2 * 4.0 * 48 * 10);
 }
@@ -70,8 +73,9 @@ TEST(Accounting, CountsBytesOfEveryTensorOnce) {
 
 TEST(Accounting, CompressesTheCacheOfLatentAttention) {
   const Opened m("deepseek_v2");
-  EXPECT_EQ(Account(m.described.desc).kv_bytes_per_token, 3 * (20 + 8) * 2);
+  EXPECT_EQ(Account(m.described.desc).kv_bytes_per_token.usual(), 3 * (20 + 8) * 2);
   EXPECT_EQ(AttentionFlops(m.described.desc, 5), 3 * 2.0 * 4 * (2 * 20 + 8) * 5);
+  EXPECT_EQ(Account(m.described.desc).kv_bytes_per_token.Of(kernels::KvType::kQ8), 3 * (28 + 4));
 }
 
 TEST(Accounting, WindowsBoundAttention) {
@@ -82,9 +86,9 @@ TEST(Accounting, WindowsBoundAttention) {
 TEST(Describe, TellsEqualLayersOnce) {
   const Opened m("deepseek_v3");
   const std::string text = DescribeText(m.described, &m.weights);
-  for (const char* part :
-       {"layer 0\n", "layers 1 to 2\n", "4 of 16 experts 12 wide", "sigmoid, renormalised, x2.5",
-        "from 2 of 4 groups by sum of two best", "YaRN x40 from 4096 tokens", "read per token"}) {
+  for (const char* part : {"layer 0\n", "layers 1 to 2\n", "4 of 16 experts 12 wide",
+                           "sigmoid, renormalised, x2.5", "from 2 of 4 groups by sum of two best",
+                           "YaRN x40 from 4096 tokens", "read per token", "(f16; f32 ", ", bf16 ", ", q8 "}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   EXPECT_EQ(DescribeText(m.described, nullptr).find("read per token"), std::string::npos);
@@ -96,7 +100,7 @@ TEST(Describe, SaysWhatIsKeptInsteadOfACache) {
   const Accounting sum = Account(m.described.desc, &m.weights);
   EXPECT_EQ(sum.parameters, 76784);  // stands in the golden's source.txt
   EXPECT_EQ(sum.state_bytes, 3 * state * 4);
-  EXPECT_EQ(sum.kv_bytes_per_token, 2 * 2 * 16 * 2);
+  EXPECT_EQ(sum.kv_bytes_per_token.usual(), 2 * 2 * 16 * 2);
   const std::string text = DescribeText(m.described, &m.weights);
   for (const char* part : {"layers 0 to 2\n", "linear, 2 heads of 8 for keys, 4 of 8 for values",
                            "a state of 1.8 KiB", "state             5.2 KiB per request"})

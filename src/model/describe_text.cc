@@ -170,12 +170,21 @@ std::string BytesText(const Accounting& sum, const WeightMap& weights) {
   return text;
 }
 
+// "1.5 kB per token (f16; f32 3 kB, bf16 1.5 kB, q8 0.8 kB)"
+std::string KvText(const KvBytes& bytes, std::string_view of) {
+  std::string others;
+  for (const kernels::KvType type : kernels::kAllKvTypes)
+    if (type != kernels::KvType::kF16)
+      others += fmt::format("{}{} {}", others.empty() ? "" : ", ", kernels::Name(type),
+                            Bytes(static_cast<double>(bytes.Of(type))));
+  return fmt::format("{} {} (f16; {})", Bytes(static_cast<double>(bytes.usual())), of, others);
+}
+
 std::string CacheText(const Accounting& sum) {
-  std::string text = fmt::format("{} per token", Bytes(static_cast<double>(sum.kv_bytes_per_token)));
-  if (sum.source_kv_bytes_per_token > 0)
-    text += fmt::format(", {} per token of the source",
-                        Bytes(static_cast<double>(sum.source_kv_bytes_per_token)));
-  return Row("KV cache", text + " (F16)");
+  std::string text = KvText(sum.kv_bytes_per_token, "per token");
+  if (sum.source_kv_bytes_per_token.usual() > 0)
+    text += "; " + KvText(sum.source_kv_bytes_per_token, "per token of the source");
+  return Row("KV cache", text);
 }
 
 std::string FlopsText(const Desc& desc, const Accounting& sum) {

@@ -63,17 +63,18 @@ double SecondsBesideProducts(const model::Desc& desc, const FitMachine& machine)
   return model::AttentionFlops(desc, kFitPrompt / 2) / flops + floats / (kFloatsOfAThread * machine.threads);
 }
 
-Fit FitOf(Storage storage, const model::Desc& desc, const FitMachine& machine, int64_t context) {
+Fit FitOf(Storage storage, const model::Desc& desc, const FitMachine& machine, int64_t context,
+          kernels::KvType kv) {
   const int64_t max_context = desc.max_ctx;
   Fit fit{.storage = std::move(storage)};
   const model::Accounting& a = fit.storage.accounting;
   const int64_t fixed = a.weight_bytes + a.state_bytes + kBesides;
-  fit.need_bytes = fixed + a.kv_bytes_per_token * context;
+  const int64_t kv_bytes = a.kv_bytes_per_token.Of(kv);
+  fit.need_bytes = fixed + kv_bytes * context;
   fit.holds = fit.need_bytes <= machine.memory_bytes;
   fit.holds_now = fit.need_bytes <= machine.available_bytes;
   const int64_t room = std::max<int64_t>(0, machine.memory_bytes - fixed);
-  fit.longest_context =
-      a.kv_bytes_per_token > 0 ? std::min(max_context, room / a.kv_bytes_per_token) : max_context;
+  fit.longest_context = kv_bytes > 0 ? std::min(max_context, room / kv_bytes) : max_context;
   fit.decode_bound = machine.read_bytes / static_cast<double>(a.active_bytes);
   const double barriers = kBarriersOfALayer * static_cast<double>(desc.decoder.layers.size());
   fit.decode = 1 / (Seconds(a, machine, &machine::ProductRate::decode) + barriers);
@@ -118,15 +119,16 @@ Result<FitMachine> MeasureForFit(ThreadTeam& team, kernels::Isa isa, const std::
 }
 
 FitReport MakeFitReport(std::string model, const model::Desc& desc, std::vector<Storage> storages,
-                        FitMachine machine, int64_t context) {
+                        FitMachine machine, int64_t context, kernels::KvType kv) {
   FitReport report{.model = std::move(model),
                    .machine = std::move(machine),
                    .context = context,
-                   .max_context = desc.max_ctx};
+                   .max_context = desc.max_ctx,
+                   .kv = kv};
   report.layers = static_cast<int>(desc.decoder.layers.size());
   for (const model::Layer& layer : desc.decoder.layers) CountExperts(layer, &report);
   for (Storage& storage : storages)
-    report.fits.push_back(FitOf(std::move(storage), desc, report.machine, context));
+    report.fits.push_back(FitOf(std::move(storage), desc, report.machine, context, kv));
   report.best = Choose(report.fits);
   return report;
 }

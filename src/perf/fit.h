@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/thread_team.h"
 #include "kernels/isa.h"
+#include "kernels/kv_type.h"
 #include "machine/product_rate.h"
 #include "model/desc.h"
 #include "perf/storage.h"
@@ -44,6 +45,7 @@ struct FitReport {
   std::string model;
   FitMachine machine;
   int64_t context = 0, max_context = 0;
+  kernels::KvType kv = kernels::KvType::kF16;
   int layers = 0, experts = 0, top_k = 0;  // experts: of the layers that have most
   std::vector<Fit> fits;
   int best = -1;  // of fits: what would be chosen; -1: the machine holds none
@@ -52,9 +54,9 @@ struct FitReport {
 // Measures reading, and products with every type that the storages hold.
 Result<FitMachine> MeasureForFit(ThreadTeam& team, kernels::Isa isa, const std::vector<Storage>& storages);
 
-// `context`: tokens that keys and values are kept for.
+// `context`: tokens that keys and values are kept for; `kv`: how.
 FitReport MakeFitReport(std::string model, const model::Desc& desc, std::vector<Storage> storages,
-                        FitMachine machine, int64_t context);
+                        FitMachine machine, int64_t context, kernels::KvType kv = kernels::KvType::kF16);
 
 std::string FitText(const FitReport& report);
 nlohmann::ordered_json FitJson(const FitReport& report);

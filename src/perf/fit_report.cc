@@ -32,7 +32,10 @@ std::string HeadText(const FitReport& report) {
   if (report.experts > 0)
     text += fmt::format(", {} experts, {} chosen; routed experts hold {:.0f} % of all parameters",
                         report.experts, report.top_k, 100.0 * a.expert_parameters / a.parameters);
-  text += fmt::format("\nKeys and values of 1,000 tokens: {:.0f} MB", a.kv_bytes_per_token * 1e3 / 1e6);
+  text += "\nKeys and values of 1,000 tokens:";
+  for (const kernels::KvType type : kernels::kAllKvTypes)
+    text += fmt::format("{} {} {:.0f} MB", type == kernels::KvType::kF32 ? "" : ",", kernels::Name(type),
+                        a.kv_bytes_per_token.Of(type) / 1e3);
   if (a.state_bytes > 0) text += fmt::format("; states of a sequence: {:.0f} MB", a.state_bytes / 1e6);
   const FitMachine& m = report.machine;
   return text + fmt::format("\n{}: {:.1f} GB of memory, {:.1f} free; reads {:.1f} GB/s with {} threads\n\n",
@@ -55,11 +58,18 @@ std::string SettingsText(const FitReport& report) {
   text += fmt::format("  {:<16} the fastest tier that this processor has\n",
                       fmt::format("--isa {}", kernels::Name(m.isa)));
   text += fmt::format(
-      "  {:<16} {:.2f} GB of keys and values; memory holds {} tokens, the model was trained for {}\n",
+      "  {:<16} {:.2f} GB of keys and values ({}); memory holds {} tokens, the model was trained for {}\n",
       fmt::format("--ctx {}", report.context),
-      best.storage.accounting.kv_bytes_per_token * report.context / 1e9, best.longest_context,
-      report.max_context);
+      best.storage.accounting.kv_bytes_per_token.Of(report.kv) * report.context / 1e9,
+      kernels::Name(report.kv), best.longest_context, report.max_context);
   return text;
+}
+
+ordered_json KvToJson(const model::KvBytes& bytes) {
+  ordered_json json;
+  for (const kernels::KvType type : kernels::kAllKvTypes)
+    json[std::string(kernels::Name(type))] = bytes.Of(type) * 1000;
+  return json;
 }
 
 ordered_json FitToJson(const Fit& fit) {
@@ -100,7 +110,9 @@ ordered_json FitJson(const FitReport& report) {
       {"layers", report.layers},
       {"experts", report.experts},
       {"experts_per_token", report.top_k},
-      {"kv_bytes_per_1000_tokens", a.kv_bytes_per_token * 1000},
+      {"kv_bytes_per_1000_tokens", a.kv_bytes_per_token.Of(report.kv) * 1000},
+      {"kv_bytes_per_1000_tokens_by_type", KvToJson(a.kv_bytes_per_token)},
+      {"kv_type", kernels::Name(report.kv)},
       {"state_bytes", a.state_bytes},
       {"machine",
        {{"cpu", m.cpu},

@@ -31,9 +31,10 @@ FitMachine Example(int64_t memory) {
   return machine;
 }
 
-FitReport Report(const char* name, int64_t memory, int64_t context = 4096) {
+FitReport Report(const char* name, int64_t memory, int64_t context = 4096,
+                 kernels::KvType kv = kernels::KvType::kF16) {
   const model::Desc desc = Published(name);
-  return MakeFitReport(name, desc, Storages(desc, nullptr), Example(memory), context);
+  return MakeFitReport(name, desc, Storages(desc, nullptr), Example(memory), context, kv);
 }
 
 Fit In(const FitReport& report, std::string_view recipe) {
@@ -61,10 +62,25 @@ TEST(Storages, CountWhatATokenIsMultipliedWith) {
 
 TEST(Fit, AddsUpWhatIsNeeded) {
   const Fit fit = In(Report("mixtral_8x7b", 100 * kGb), "q4");
-  EXPECT_EQ(fit.storage.accounting.kv_bytes_per_token, 32 * 2 * 8 * 128 * 2);
+  EXPECT_EQ(fit.storage.accounting.kv_bytes_per_token.usual(), 32 * 2 * 8 * 128 * 2);
   EXPECT_GT(fit.need_bytes, fit.storage.accounting.weight_bytes + 4096 * 131072);
   EXPECT_TRUE(fit.holds);
   EXPECT_EQ(fit.longest_context, 32768);
+}
+
+TEST(Fit, KnowsHowKeysAndValuesAreKept) {
+  using kernels::KvType;
+  const auto need = [](KvType kv) {
+    return In(Report("mixtral_8x7b", 100 * kGb, 1000, kv), "q4").need_bytes;
+  };
+  constexpr int64_t kHeads = 32 * 2 * 8, kHalves = kHeads * 128 * 2;
+  EXPECT_EQ(need(KvType::kF32) - need(KvType::kF16), 1000 * kHalves);
+  EXPECT_EQ(need(KvType::kBf16), need(KvType::kF16));
+  EXPECT_EQ(need(KvType::kF16) - need(KvType::kQ8), 1000 * (kHalves - kHeads * (128 + 4 * 4)));
+  const auto json = FitJson(Report("mixtral_8x7b", 100 * kGb, 1000, KvType::kQ8));
+  EXPECT_EQ(json["kv_type"], "q8");
+  EXPECT_EQ(json["kv_bytes_per_1000_tokens"], 1000 * kHeads * (128 + 4 * 4));
+  EXPECT_EQ(json["kv_bytes_per_1000_tokens_by_type"]["f32"], 2000 * kHalves);
 }
 
 TEST(Fit, ChoosesMostBitsThatFit) {

@@ -35,11 +35,12 @@ Result<std::unique_ptr<WorkRunner>> WorkRunner::Create(const model::Model& model
   }
   // Every sequence may end in a page that is not full.
   const int64_t context = most * RoundUp(positions, kernels::kPageTokens);
-  SLUICE_TRY(
-      runner->backend_,
-      backend::CreateCpuBackend(
-          model, team,
-          {.isa = options.isa, .max_tokens = static_cast<int>(batch), .context = context, .states = most}));
+  SLUICE_TRY(runner->backend_, backend::CreateCpuBackend(model, team,
+                                                         {.isa = options.isa,
+                                                          .max_tokens = static_cast<int>(batch),
+                                                          .context = context,
+                                                          .kv = options.kv,
+                                                          .states = most}));
   SLUICE_CHECK_OK(runner->Reserve(works));
   return runner;
 }

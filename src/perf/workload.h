@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ struct WorkRun {
 
 struct WorkOptions {
   kernels::Isa isa = kernels::Isa::kScalar;
-  int batch_tokens = 512;  // of a prompt, computed at once
+  std::optional<kernels::KvType> kv;  // none: the backend's own choice
+  int batch_tokens = 512;             // of a prompt, computed at once
   uint32_t seed = 1;
 };
 

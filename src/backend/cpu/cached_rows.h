@@ -19,12 +19,22 @@ inline const kv::PageTable& PagesOf(const Context& c, int64_t t) {
   return *c.batch->sequences[c.batch->tokens[t].sequence];
 }
 
-// Writes n floats to a page: element i at index first + i * step of the page's type.
-void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t first,
-             int64_t step);
+// Where a page has the elements of a position.
+enum class PageForm : uint8_t {
+  kColumns,  // [elements][32], as keys are kept
+  kRows,     // [32][elements]: values, and compressed rows
+};
 
-// Asks for the memory that StoreKv will write with these n, page, first and step.
-void ReadAheadKv(const Context& c, int64_t n, std::byte* page, int64_t first, int64_t step);
+// Writes n floats to a page as its position `offset`.
+void StoreKv(const Context& c, Worker& worker, const float* x, int64_t n, std::byte* page, int64_t offset,
+             PageForm form);
+
+// Asks for the memory that StoreKv will write with these n, page, offset and form.
+void ReadAheadKv(const Context& c, int64_t n, std::byte* page, int64_t offset, PageForm form);
+
+// Position `from` of a page of n elements by rows becomes position `to` of another.
+void CopyKvRow(kernels::KvType type, int64_t n, const std::byte* from_page, int64_t from, std::byte* to_page,
+               int64_t to);
 
 // Rotates the first elements of x by token t's angles; `rope` is an index into Plan::ropes.
 void Rotate(const Context& c, int rope, int64_t t, float* x);

@@ -10,7 +10,6 @@
 namespace sluice::backend::cpu {
 
 using kernels::kPageTokens;
-using kernels::KvType;
 using model::Buffer;
 
 namespace {
@@ -78,8 +77,8 @@ void RotateStoreKeys(const Context& c, Worker& worker, const model::RotateStoreS
   const Slot slot = SlotOf(c, c.batch->tokens[t]);
   const auto read_ahead = [&](int h) {
     if (h >= gqa.kv_heads) return;
-    ReadAheadKv(c, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, kPageTokens);
-    ReadAheadKv(c, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
+    ReadAheadKv(c, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset, PageForm::kColumns);
+    ReadAheadKv(c, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset, PageForm::kRows);
   };
   read_ahead(0);
   if (gqa.value_is_key) std::copy_n(k, gqa.kv_heads * dim, v);
@@ -90,8 +89,9 @@ void RotateStoreKeys(const Context& c, Worker& worker, const model::RotateStoreS
   for (int h = 0; h < gqa.kv_heads; ++h) {
     read_ahead(h + 1);
     StoreKv(c, worker, k + h * dim, dim, c.pool->KeyPage(slot.block, step.layer, h), slot.offset,
-            kPageTokens);
-    StoreKv(c, worker, v + h * dim, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset * dim, 1);
+            PageForm::kColumns);
+    StoreKv(c, worker, v + h * dim, dim, c.pool->ValuePage(slot.block, step.layer, h), slot.offset,
+            PageForm::kRows);
   }
 }
 
@@ -286,7 +286,7 @@ void RunTile(const model::LatentStoreStep& step, const Context& c, Worker& worke
   if (step.rope >= 0) Rotate(c, step.rope, t, row + mla.kv_rank);
   const int64_t width = mla.kv_rank + mla.rope_dim;
   const Slot slot = SlotOf(c, c.batch->tokens[t]);
-  StoreKv(c, worker, row, width, c.pool->KeyPage(slot.block, step.layer, 0), slot.offset * width, 1);
+  StoreKv(c, worker, row, width, c.pool->KeyPage(slot.block, step.layer, 0), slot.offset, PageForm::kRows);
   float* q = c.buffers->Row(Buffer::kQuery, t);
   for (int h = 0; h < mla.heads && step.rope >= 0; ++h)
     Rotate(c, step.rope, t, q + h * (mla.nope_dim + mla.rope_dim) + mla.nope_dim);
@@ -339,14 +339,15 @@ constexpr int kLatentHeads = 16;  // heads per tile: what the kernel holds in on
 
 // The rows of the positions chosen for token t, gathered into pages of the worker's.
 void TakeChosenRows(const Context& c, Worker& worker, int layer, int64_t t, int64_t width, int64_t count) {
-  const int64_t row_bytes = width * kernels::Bytes(c.pool->type()), page_bytes = kPageTokens * row_bytes;
+  const int64_t page_bytes = kernels::PageBytes(c.pool->type(), width);
   const int64_t pages = (count + kPageTokens - 1) / kPageTokens;
   std::byte* rows = worker.Bytes(pages * page_bytes);
   const kv::PageTable& table = PagesOf(c, t);
   const int32_t* chosen = c.choice->Positions(t);
   for (int64_t i = 0; i < count; ++i) {
     const std::byte* page = c.pool->KeyPage(table.blocks[chosen[i] / kPageTokens], layer, 0);
-    std::copy_n(page + chosen[i] % kPageTokens * row_bytes, row_bytes, rows + i * row_bytes);
+    CopyKvRow(c.pool->type(), width, page, chosen[i] % kPageTokens, rows + i / kPageTokens * page_bytes,
+              i % kPageTokens);
   }
   worker.key_pages.resize(static_cast<size_t>(pages));
   for (int64_t p = 0; p < pages; ++p) worker.key_pages[p] = rows + p * page_bytes;

@@ -34,7 +34,7 @@ void Score(const Context& c, Worker& worker, const model::Indexer& indexer, int 
   args.begin = begin;
   args.end = end;
   args.out = out;
-  (c.pool->type() == kernels::KvType::kF32 ? c.kernels->score_keys_f32 : c.kernels->score_keys_f16)(args);
+  c.kernels->Kv(c.pool->type()).score_keys(args);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ void RunTile(const model::IndexStoreStep& step, const Context& c, Worker& worker
   if (step.rope >= 0) Rotate(c, step.rope, t, k);
   const Slot slot = SlotOf(c, c.batch->tokens[t]);
   StoreKv(c, worker, k, indexer.head_dim, c.pool->KeyPage(slot.block, step.layer, 0), slot.offset,
-          kPageTokens);
+          PageForm::kColumns);
   float* q = c.buffers->Row(Buffer::kIndexQuery, t);
   for (int h = 0; h < indexer.heads && step.rope >= 0; ++h)
     Rotate(c, step.rope, t, q + int64_t{h} * indexer.head_dim);

@@ -70,15 +70,24 @@ std::vector<const std::byte*> Pages(const std::vector<std::byte>& memory, int64_
   return at;
 }
 
-std::vector<std::byte> KvMemory(KvType type, int64_t elements) {
-  const std::vector<float> values = Random(static_cast<size_t>(elements));
-  std::vector<std::byte> memory(static_cast<size_t>(elements * Bytes(type)));
-  for (int64_t i = 0; i < elements; ++i) {
-    if (type == KvType::kF32) {
-      reinterpret_cast<float*>(memory.data())[i] = values[static_cast<size_t>(i)];
-    } else {
-      reinterpret_cast<uint16_t*>(memory.data())[i] = FloatToF16(values[static_cast<size_t>(i)]);
+// `pages` pages of `dim` elements a position. Of kQ8: codes of all sizes, and scales that make them about 1.
+std::vector<std::byte> KvMemory(KvType type, int64_t pages, int64_t dim) {
+  const auto elements = static_cast<size_t>(kPageTokens * dim);
+  std::vector<std::byte> memory;
+  for (int64_t p = 0; p < pages; ++p) {
+    const std::vector<float> values = Random(elements);
+    std::vector<std::byte> page(static_cast<size_t>(PageBytes(type, dim)));
+    for (size_t i = 0; i < elements; ++i) {
+      if (type == KvType::kF32) reinterpret_cast<float*>(page.data())[i] = values[i];
+      if (type == KvType::kF16) reinterpret_cast<uint16_t*>(page.data())[i] = FloatToF16(values[i]);
+      if (type == KvType::kBf16) reinterpret_cast<uint16_t*>(page.data())[i] = FloatToBf16(values[i]);
+      if (type == KvType::kQ8) page[i] = static_cast<std::byte>(static_cast<int8_t>(values[i] * 32));
     }
+    if (type == KvType::kQ8) {
+      auto* scales = reinterpret_cast<float*>(page.data() + elements);
+      std::fill_n(scales, (page.size() - elements) / sizeof(float), 1.0f / 32);
+    }
+    memory.insert(memory.end(), page.begin(), page.end());
   }
   return memory;
 }
@@ -96,8 +105,8 @@ void PrintAttention(const Table& t, const std::string& name, double ns, double k
 
 // One token's `kv_heads` groups of `group` query heads over `keys` keys.
 void BenchAttention(const Table& t, KvType type, int kv_heads, int group, int dim, int64_t keys) {
-  const int64_t pages = keys / kPageTokens, page_elements = int64_t{kPageTokens} * dim;
-  const std::vector<std::byte> k = KvMemory(type, kv_heads * pages * page_elements), v = k;
+  const int64_t pages = keys / kPageTokens;
+  const std::vector<std::byte> k = KvMemory(type, kv_heads * pages, dim), v = k;
   const auto k_pages = Pages(k, kv_heads * pages), v_pages = Pages(v, kv_heads * pages);
   std::vector<float> q = Random(static_cast<size_t>(group * dim)), out(q.size());
   for (float& x : q) x *= 0.1f;
@@ -110,17 +119,15 @@ void BenchAttention(const Table& t, KvType type, int kv_heads, int group, int di
       AttendAll(t, type, args, nullptr, Aligned(states), out.data());
     }
   });
-  PrintAttention(t,
-                 fmt::format("attend {} {}x{} d{} {} keys", type == KvType::kF32 ? "f32" : "f16", kv_heads,
-                             group, dim, keys),
-                 ns, 2.0 * static_cast<double>(k.size()),
+  PrintAttention(t, fmt::format("attend {} {}x{} d{} {} keys", Name(type), kv_heads, group, dim, keys), ns,
+                 2.0 * static_cast<double>(k.size()),
                  4.0 * kv_heads * group * dim * static_cast<double>(keys));
 }
 
 void BenchLatent(const Table& t, KvType type, int heads, int64_t keys) {
   constexpr int kDim = 576, kValueDim = 512;
   const int64_t pages = keys / kPageTokens;
-  const std::vector<std::byte> memory = KvMemory(type, keys * kDim);
+  const std::vector<std::byte> memory = KvMemory(type, pages, kDim);
   const auto at = Pages(memory, pages);
   std::vector<float> q = Random(static_cast<size_t>(heads * kDim)),
                      out(static_cast<size_t>(heads * kValueDim));
@@ -135,9 +142,9 @@ void BenchLatent(const Table& t, KvType type, int heads, int64_t keys) {
                               .end = keys,
                               .scratch = Aligned(scratch)};
   const double ns = Nanoseconds([&] { AttendAll(t, type, args, Aligned(states), out.data()); });
-  PrintAttention(
-      t, fmt::format("latent {} {} heads {} keys", type == KvType::kF32 ? "f32" : "f16", heads, keys), ns,
-      static_cast<double>(memory.size()), 2.0 * heads * (kDim + kValueDim) * static_cast<double>(keys));
+  PrintAttention(t, fmt::format("latent {} {} heads {} keys", Name(type), heads, keys), ns,
+                 static_cast<double>(memory.size()),
+                 2.0 * heads * (kDim + kValueDim) * static_cast<double>(keys));
 }
 
 // `heads` heads whose states are [kDim][kDim], each over `tokens` tokens.
@@ -175,7 +182,7 @@ void BenchDelta(const Table& t, int heads, int64_t tokens) {
 void BenchTier(const Table& t) {
   BenchRows(t);
   for (const int64_t tokens : {1, 64}) BenchDelta(t, 32, tokens);
-  for (KvType type : {KvType::kF32, KvType::kF16}) {
+  for (KvType type : kAllKvTypes) {
     BenchAttention(t, type, 4, 8, 128, 4096);
     BenchAttention(t, type, 4, 1, 128, 4096);
     BenchLatent(t, type, 16, 1024);
