@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace sluice::server {
@@ -37,10 +38,22 @@ std::optional<double> Fields::Number(const char* name, double least, double most
   return std::nullopt;
 }
 
+namespace {
+
+// JSON knows no difference between 2 and 2.0.
+bool IsInteger(const Json& value) {
+  constexpr double kExact = 9007199254740992;  // 2^53: beyond it not every integer is a double
+  if (!value.is_number_float()) return value.is_number_integer();
+  const double number = value.get<double>();
+  return number == std::trunc(number) && std::abs(number) <= kExact;
+}
+
+}  // namespace
+
 std::optional<int64_t> Fields::Integer(const char* name, int64_t least, int64_t most) {
   const Json* value = Raw(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number_integer()) {
+  if (!IsInteger(*value)) {
     Refuse(BadParam(name, fmt::format("'{}' must be an integer, not {}", name,
                                       value->is_number() ? "a fraction" : value->type_name())));
     return std::nullopt;

@@ -118,6 +118,15 @@ TEST_F(ServerTest, LogprobsOfBothApis) {
   EXPECT_EQ(offsets, (std::vector<int>{0, 1, 2}));
 }
 
+TEST_F(ServerTest, WholeNumbersAreIntegersHoweverTheyAreWritten) {
+  Start();
+  EXPECT_EQ(Chat(R"("seed":42.0,"max_tokens":3e0,"top_p":0)").status, 200);
+  const engine::Request request = backend.requests().at(0);
+  EXPECT_EQ(request.sampling.seed, 42u);
+  EXPECT_EQ(request.max_tokens, 3);
+  EXPECT_EQ(request.sampling.top_p, 0);
+}
+
 TEST_F(ServerTest, SamplingReachesTheEngine) {
   Start();
   EXPECT_EQ(
@@ -158,10 +167,12 @@ TEST_F(ServerTest, WrongChatParametersAreNamed) {
                            {R"("n":-1)", "n"},
                            {R"("n":1000000000)", "n"},
                            {R"("n":1.5)", "n"},
+                           {R"("n":129.0)", "n"},
+                           {R"("n":-1e300)", "n"},
                            {R"("temperature":-1)", "temperature"},
                            {R"("temperature":2.1)", "temperature"},
                            {R"("temperature":"0.7")", "temperature"},
-                           {R"("top_p":0)", "top_p"},
+                           {R"("top_p":-0.1)", "top_p"},
                            {R"("top_p":1.1)", "top_p"},
                            {R"("top_k":-5)", "top_k"},
                            {R"("max_tokens":-1)", "max_tokens"},

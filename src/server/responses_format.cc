@@ -113,7 +113,7 @@ class Format final : public AnswerFormat {
 
   static Json UsageJson(const Usage& usage) {
     return {{"input_tokens", usage.prompt_tokens},
-            {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
+            {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_write_tokens", 0}}},
             {"output_tokens", usage.completion_tokens},
             {"output_tokens_details", {{"reasoning_tokens", 0}}},
             {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
@@ -122,6 +122,22 @@ class Format final : public AnswerFormat {
   Json Asked(const char* name, Json otherwise) const {
     const auto found = request_.find(name);
     return found == request_.end() || found->is_null() ? otherwise : *found;
+  }
+
+  Json AskedText() const {
+    Json text = Asked("text", Json::object());
+    if (!text.is_object()) text = Json::object();
+    if (text.value("format", Json()).is_null()) text["format"] = {{"type", "text"}};
+    return text;
+  }
+
+  // With the members that may be left out of a request.
+  Json AskedTools() const {
+    Json tools = Asked("tools", Json::array());
+    for (Json& tool : tools)
+      for (const char* name : {"parameters", "strict"})
+        if (!tool.contains(name)) tool[name] = nullptr;
+    return tools;
   }
 
   Json Response(const char* status, Json usage) const {
@@ -141,9 +157,9 @@ class Format final : public AnswerFormat {
             {"reasoning", Asked("reasoning", Json::object())},
             {"store", false},
             {"temperature", Asked("temperature", 1.0)},
-            {"text", {{"format", {{"type", "text"}}}}},
+            {"text", AskedText()},
             {"tool_choice", Asked("tool_choice", "auto")},
-            {"tools", Asked("tools", Json::array())},
+            {"tools", AskedTools()},
             {"top_p", Asked("top_p", 1.0)},
             {"truncation", "disabled"},
             {"usage", std::move(usage)}};

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "server/fields.h"
@@ -131,13 +132,35 @@ void RefuseUnsupported(Fields& fields) {
 // What chat names response_format, with the schema one level deeper.
 void ReadFormat(Fields& fields, Json& chat) {
   const Json* text = fields.Raw("text");
-  const Json format = text != nullptr && text->is_object() ? text->value("format", Json()) : Json();
+  if (text != nullptr && !text->is_object())
+    return fields.Refuse(BadParam("text", "'text' must be an object"));
+  const Json format = text != nullptr ? text->value("format", Json()) : Json();
   if (format.is_null()) return;
   if (!format.is_object()) return fields.Refuse(BadParam("text.format", "'text.format' must be an object"));
   if (format.value("type", Json()) == "json_schema")
     chat["response_format"] = {{"type", "json_schema"}, {"json_schema", format}};
   else
     chat["response_format"] = format;
+}
+
+void ReadReasoning(Fields& fields, Json& chat) {
+  const Json* reasoning = fields.Raw("reasoning");
+  if (reasoning == nullptr) return;
+  if (!reasoning->is_object()) return fields.Refuse(BadParam("reasoning", "'reasoning' must be an object"));
+  const Json effort = reasoning->value("effort", Json());
+  if (effort.is_string())
+    chat["reasoning_effort"] = effort;
+  else if (!effort.is_null())
+    fields.Refuse(BadParam("reasoning.effort", "'reasoning.effort' must be a string"));
+}
+
+// They come back in the answer, and are of no other use here.
+void CheckMetadata(Fields& fields) {
+  const Json* metadata = fields.Raw("metadata");
+  if (metadata == nullptr) return;
+  const auto is_text = [](const Json& value) { return value.is_string(); };
+  if (!metadata->is_object() || !std::ranges::all_of(*metadata, is_text))
+    fields.Refuse(BadParam("metadata", "'metadata' must be an object whose values are strings"));
 }
 
 }  // namespace
@@ -148,9 +171,8 @@ ApiResult<Json> ResponseToChat(const Json& body) {
   for (const char* name : {"model", "stream", "temperature", "top_p", "parallel_tool_calls"})
     if (const Json* value = fields.Raw(name)) chat[name] = *value;
   if (const auto most = fields.Integer("max_output_tokens", 1, INT32_MAX)) chat["max_tokens"] = *most;
-  if (const Json* reasoning = fields.Raw("reasoning"); reasoning != nullptr && reasoning->is_object())
-    if (const Json effort = reasoning->value("effort", Json()); effort.is_string())
-      chat["reasoning_effort"] = effort;
+  ReadReasoning(fields, chat);
+  CheckMetadata(fields);
   Items items(fields);
   if (const auto instructions = fields.Text("instructions")) items.AddText("system", *instructions);
   const Json* input = fields.Raw("input");

@@ -42,6 +42,21 @@ TEST_F(ResponsesTest, AnswersInItems) {
   EXPECT_EQ(cut["incomplete_details"]["reason"], "max_output_tokens");
 }
 
+TEST_F(ResponsesTest, RepeatsWhatWasAsked) {
+  StartSaying("{}");
+  const Json plain = Ask(std::string(R"("input":"Hi",)") + kTools).json();
+  EXPECT_EQ(plain["text"], Json::parse(R"({"format":{"type":"text"}})"));
+  EXPECT_TRUE(plain["tools"][0]["strict"].is_null());
+  EXPECT_EQ(plain["tools"][0]["parameters"]["type"], "object");
+  EXPECT_EQ(plain["usage"]["input_tokens_details"]["cache_write_tokens"], 0);
+  const Json strict = Ask(R"("input":"Hi","text":{"format":{"type":"json_object"},"verbosity":"low"},
+                            "tools":[{"type":"function","name":"look","strict":true}])")
+                          .json();
+  EXPECT_EQ(strict["text"], Json::parse(R"({"format":{"type":"json_object"},"verbosity":"low"})"));
+  EXPECT_EQ(strict["tools"][0]["strict"], true);
+  EXPECT_TRUE(strict["tools"][0]["parameters"].is_null());
+}
+
 TEST_F(ResponsesTest, StreamsItems) {
   StartSaying(kSaid);
   const TestResponse response = Ask(std::string(R"("input":"Hi","stream":true,)") + kTools);
@@ -95,6 +110,11 @@ TEST_F(ResponsesTest, WrongRequestsAreRefused) {
       {R"("input":"a","background":true)", "background"},
       {R"("input":"a","tools":[{"type":"web_search"}])", "tools"},
       {R"("input":"a","text":{"format":"json"})", "text.format"},
+      {R"("input":"a","text":[])", "text"},
+      {R"("input":"a","metadata":[])", "metadata"},
+      {R"("input":"a","metadata":{"a":1})", "metadata"},
+      {R"("input":"a","reasoning":"low")", "reasoning"},
+      {R"("input":"a","reasoning":{"effort":1})", "reasoning.effort"},
   };
   for (const auto& bad : kCases) {
     const TestResponse response = Ask(bad.members);
