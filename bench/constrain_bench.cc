@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "constrain/gbnf.h"
 #include "constrain/json_schema.h"
 #include "constrain/matcher.h"
 #include "constrain/regex_grammar.h"
@@ -79,6 +80,14 @@ constexpr const char* kDocument = R"({"title": "The history of grammars, and how
  {"name": "Zoë Ångström", "role": "reader", "friends": []}],
  "summary": "A long text with \"quotes\", numbers like 12 and 3.5, and words that no dictionary has; it goes on for a while so that most tokens are those of free text, as in real answers.", "score": 7.25})";
 
+constexpr const char* kArithmetic = R"gbnf(root ::= (name " = " sum "\n")+
+sum ::= product (" " [-+] " " product)*
+product ::= value (" " [*/] " " value)*
+value ::= name | number | "(" sum ")"
+name ::= [a-z] [a-z0-9_]*
+number ::= [0-9]+ ("." [0-9]+)?
+)gbnf";
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -105,5 +114,11 @@ int main(int argc, char** argv) {
     log += fmt::format("2026-11-{:02} 12:00:{} [INFO] request {} took {}.5 ms\n", i % 28 + 1, i, i * i, i);
   Measure("regex", **tokenizer, trie,
           RegexGrammar("(\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2} \\[(INFO|WARN)\\] [a-z0-9. ]+\\n)+"), log);
+  std::string sums;
+  for (int i = 10; i < 40; ++i)
+    sums += fmt::format("total_{} = (width * {}.5 + depth) / 2 - {}\n", i, i, i * i);
+  Measure(
+      "GBNF", **tokenizer, trie,
+      ParseGbnf(kArithmetic, [](std::string_view) { return std::optional<int32_t>(); }, trie->size()), sums);
   return 0;
 }

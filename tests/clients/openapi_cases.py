@@ -78,6 +78,7 @@ def check_case(service, path, case, number):
 def check_route(service, operation, path, mode):
     counts, numbers = collections.Counter(), itertools.count()
     until = time.monotonic() + SECONDS
+    service.wrong = mode is schemathesis.GenerationMode.NEGATIVE
 
     @hypothesis.seed(1)
     @hypothesis.settings(max_examples=CASES, deadline=None, database=None, phases=[hypothesis.Phase.generate],

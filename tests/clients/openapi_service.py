@@ -6,6 +6,8 @@ import requests
 ANSWERS = {"chat/completions": "CreateChatCompletionResponse", "completions": "CreateCompletionResponse",
            "responses": "Response", "embeddings": "CreateEmbeddingResponse"}
 CHUNKS = {"chat/completions": "CreateChatCompletionStreamResponse", "completions": "CreateCompletionResponse"}
+# What /responses repeats of a request, and something right for its place where the request is wrong on purpose.
+REPEATED = {"text": {"format": {"type": "text"}}, "tools": [], "tool_choice": "auto", "reasoning": {}, "metadata": {}}
 LONGEST = 60  # seconds that an answer may take; none of them has more than some hundred tokens
 
 
@@ -26,6 +28,7 @@ def events_of(answer):
 class Service:
     def __init__(self, address, key, description):
         self.url, self.description = f"http://{address}/v1", description
+        self.wrong = False  # the requests, in the members that an answer repeats
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {key}"
         self.model = self.get("models", "ListModelsResponse")["data"][0]["id"]
@@ -67,13 +70,17 @@ class Service:
         self.check_whole(path, answer)
         return "answered"
 
+    def own(self, answer):
+        """`answer` without what it repeats of a wrong request."""
+        return {**answer, **REPEATED} if self.wrong else answer
+
     def check_error(self, answer):
         assert 400 <= answer.status_code < 500, f"status {answer.status_code}: {answer.text[:1000]}"
         self.description.check("ErrorResponse", answer.json())
         return answer.json()["error"]
 
     def check_whole(self, path, answer):
-        self.description.check(ANSWERS[path], answer.json())
+        self.description.check(ANSWERS[path], self.own(answer.json()) if path == "responses" else answer.json())
         return answer.json()
 
     def check_stream(self, path, answer):
@@ -92,6 +99,7 @@ class Service:
         made = [json.loads(data) for _, data in events]
         for number, ((name, _), event) in enumerate(zip(events, made)):
             assert name == event["type"] and event["sequence_number"] == number, (number, name, event)
-            self.description.check_event(event)
+            whole = {"response": self.own(event["response"])} if "response" in event else {}
+            self.description.check_event({**event, **whole})
         assert made[-1]["type"] in ("response.completed", "response.incomplete", "response.failed"), made[-1]
         return made
