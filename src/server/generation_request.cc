@@ -125,7 +125,9 @@ void ReadGeneration(Fields& fields, const Backend& backend, GenerationRequest& r
   ReadModel(fields, backend);
   auto& sampling = request.sampling;
   sampling.temperature = static_cast<float>(fields.Number("temperature", 0, 2).value_or(1));
-  sampling.top_p = static_cast<float>(fields.Number("top_p", 0, 1).value_or(1));  // 0: the likeliest alone
+  const double top_p = fields.Number("top_p", 0, 1).value_or(1);
+  if (top_p == 0) fields.Refuse(BadParam("top_p", "'top_p' is 0, and must be above 0 and at most 1"));
+  sampling.top_p = static_cast<float>(top_p);
   sampling.top_k = static_cast<int>(std::max<int64_t>(0, fields.Integer("top_k", -1, INT32_MAX).value_or(0)));
   const double typical_p = fields.Number("typical_p", 0, 1).value_or(1);
   if (typical_p == 0)

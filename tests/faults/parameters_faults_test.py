@@ -46,11 +46,11 @@ def temperatures(server):
 
 @case
 def filters_of_the_distribution(server):
-    refused(server, "top_p", -0.1, 1.1, "1", True)
+    refused(server, "top_p", 0, -0.1, 1.1, "1", True)
     refused(server, "top_k", -5, 0.5, "1", 2**31, 2**63)
     refused(server, "min_p", -0.1, 1.1, "0")
     accepted(server, top_k=2**31 - 1, top_p=1e-9)
-    accepted(server, top_p=0, max_tokens=2.0)
+    accepted(server, max_tokens=2.0)
     accepted(server, top_k=-1, min_p=1)
 
 
