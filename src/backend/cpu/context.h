@@ -158,12 +158,18 @@ struct Worker {
   Area floats_, more_floats_, bytes_;
 };
 
-// Panels of a step's matrices that one tile takes. A few tokens' work is reading: long tiles, since each
-// begins with a read that nobody foresaw. Many tokens' work is arithmetic: short tiles, to end together.
+// Tiles that a step is cut into. With few rows for each matrix the work is reading: long tiles, since each
+// begins with a read that nobody foresaw. With many it is arithmetic: short tiles, to end together.
+inline int64_t TilesWanted(int64_t rows, const Context& c) {
+  constexpr int64_t kFewRows = 8, kLongPerWorker = 4, kShortPerWorker = 16;
+  return c.workers * (rows <= kFewRows ? kLongPerWorker : kShortPerWorker);
+}
+// Panels of a step's matrices that one tile takes, where each of them meets so many rows.
+inline int64_t PanelsPerTile(int64_t panels, int64_t rows, const Context& c) {
+  return std::max<int64_t>(1, panels / TilesWanted(rows, c));
+}
 inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
-  constexpr int64_t kFewTokens = 8, kLongPerWorker = 4, kShortPerWorker = 16;
-  return std::max<int64_t>(
-      1, panels / (c.workers * (c.tokens() <= kFewTokens ? kLongPerWorker : kShortPerWorker)));
+  return PanelsPerTile(panels, c.tokens(), c);
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
 

@@ -34,19 +34,26 @@ void GroupByExpert(const model::Router& router, const Context& c) {
   }
 }
 
-// Tiles of gate_up: each expert's panels are cut alike.
-struct GateUpTiling {
-  int64_t per_tile = 1, tiles = 0;
+// How gate_up is cut: an expert of many tokens, as a shared one is, into tiles of fewer panels.
+class GateUpTiling {
+ public:
+  GateUpTiling(const model::GateUpStep& step, const Context& c) {
+    int64_t cost = 0;
+    ForEachGroup(step, c,
+                 [&](const ExpertGroup& g, const FfnWeights& w) { cost += w.up.panels() * Cost(g); });
+    cost_per_tile_ = cost / TilesWanted(c.tokens(), c);
+  }
+  int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / Cost(g)); }
+  int64_t Count(const ExpertGroup& g, const FfnWeights& w) const { return Tiles(w.up.panels(), PerTile(g)); }
+
+ private:
+  // Of a panel: to read it takes as long as to multiply it with a few rows.
+  static int64_t Cost(const ExpertGroup& g) {
+    constexpr int32_t kReadInRows = 6;
+    return std::max(g.count, kReadInRows);
+  }
+  int64_t cost_per_tile_ = 1;
 };
-GateUpTiling TilingOf(const model::GateUpStep& step, const Context& c) {
-  int64_t panels = 0;
-  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) { panels += w.up.panels(); });
-  GateUpTiling tiling{PanelsPerTile(panels, c)};
-  ForEachGroup(step, c, [&](const ExpertGroup&, const FfnWeights& w) {
-    tiling.tiles += Tiles(w.up.panels(), tiling.per_tile);
-  });
-  return tiling;
-}
 
 // worker.x = the normed rows of a group's tokens.
 void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, kernels::ActType type) {
@@ -153,11 +160,16 @@ namespace {
 constexpr int64_t kFewRows = 8, kPanelsTogether = 8;
 }  // namespace
 
-int64_t TileCount(const model::GateUpStep& step, const Context& c) { return TilingOf(step, c).tiles; }
+int64_t TileCount(const model::GateUpStep& step, const Context& c) {
+  const GateUpTiling tiling(step, c);
+  int64_t tiles = 0;
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) { tiles += tiling.Count(g, w); });
+  return tiles;
+}
 void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t per_tile = TilingOf(step, c).per_tile;
+  const GateUpTiling tiling(step, c);
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-    const int64_t tiles = Tiles(w.up.panels(), per_tile);
+    const int64_t per_tile = tiling.PerTile(g), tiles = tiling.Count(g, w);
     if (tile >= 0 && tile < tiles) {
       const int64_t last = std::min((tile + 1) * per_tile, w.up.panels());
       const int64_t together = g.count > kFewRows ? kPanelsTogether : per_tile;
@@ -184,13 +196,22 @@ namespace {
 int64_t OutputPanels(const model::DownStep& step) {
   return step.experts != nullptr ? step.experts->front().down.panels() : step.shared->down.panels();
 }
+// A tile takes the same panels of every expert.
+int64_t OutputPanelsPerTile(const model::DownStep& step, const Context& c) {
+  int64_t rows = 0, groups = 0;
+  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) {
+    rows += g.count;
+    ++groups;
+  });
+  return PanelsPerTile(OutputPanels(step), rows / std::max<int64_t>(1, groups), c);
+}
 }  // namespace
 
 int64_t TileCount(const model::DownStep& step, const Context& c) {
-  return Tiles(OutputPanels(step), PanelsPerTile(OutputPanels(step), c));
+  return Tiles(OutputPanels(step), OutputPanelsPerTile(step, c));
 }
 void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t panels = OutputPanels(step), per_tile = PanelsPerTile(panels, c);
+  const int64_t panels = OutputPanels(step), per_tile = OutputPanelsPerTile(step, c);
   const int64_t first = tile * per_tile, last = std::min(first + per_tile, panels);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
