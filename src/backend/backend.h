@@ -90,10 +90,11 @@ class Backend {
 struct CpuOptions {
   kernels::Isa isa = kernels::Isa::kScalar;
   int max_tokens = 512;
-  int64_t context = 4096;             // positions that the KV pool holds, over all sequences
-  std::optional<kernels::KvType> kv;  // how keys and values are kept; none: F32 for F32 weights, else F16
-  int64_t states = 1;                 // sequences at once, where the model keeps states
-  bool adapters = false;              // batches may have some
+  int64_t context = 4096;                // positions that the KV pool holds, over all sequences
+  std::optional<kernels::KvType> kv;     // how keys and values are kept; none: F32 for F32 weights, else F16
+  int64_t states = 1;                    // sequences at once, where the model keeps states
+  std::optional<int64_t> snapshots = 0;  // of states, kept besides; none: as many as are worth their memory
+  bool adapters = false;                 // batches may have some
 };
 
 // `model` and `team` must outlive the backend; one Forward at a time.

@@ -31,6 +31,7 @@ struct Options {
   int64_t step_tokens = engine::EngineOptions().max_batch_tokens;
   int64_t max_batch = engine::EngineOptions().max_running, max_queue = engine::EngineOptions().max_queue;
   bool no_prefix_cache = false;
+  int64_t state_snapshots = 0;
   std::string loras, lora_directory;
   int64_t max_loras = server::LoraOptions().most, lora_mib = server::LoraOptions().most_bytes >> 20;
   std::string log_format = "auto", log_level = "info", tls_certificate, tls_key;
@@ -90,7 +91,8 @@ Result<std::shared_ptr<server::Backend>> OpenBackend(const std::string& path, co
                                        .max_queue = static_cast<int>(options.max_queue),
                                        .queue_seconds = options.queue_seconds,
                                        .adapters = !options.loras.empty() || !options.lora_directory.empty(),
-                                       .share_prefixes = !options.no_prefix_cache};
+                                       .share_prefixes = !options.no_prefix_cache,
+                                       .state_snapshots = options.state_snapshots};
   if (options.kv_tokens == 0) engine_options.kv_contexts = kContextsAtOnce;
   SLUICE_TRY(Session opened, OpenSession(path, options.compute, engine_options));
   const auto session = std::make_shared<Session>(std::move(opened));
@@ -259,6 +261,9 @@ void AddServe(CLI::App& program, Action& action) {
                  "GB/s that this machine reads, for /metrics; 0: measured at the start");
   settings->Flag("--no-prefix-cache", &options->no_prefix_cache,
                  "Compute every prompt anew, also what an earlier one began with");
+  settings->Integer("--state-snapshots", &options->state_snapshots, 0, INT32_MAX,
+                    "Snapshots of linear attention kept for that; 0: as many as take the KV cache's bytes, "
+                    "at least 8");
   options->compute.AddTo(*settings);
   verb.Do([options, settings] { return Serve(*options, *settings); });
 }

@@ -147,10 +147,8 @@ class EngineImpl final : public Engine {
     return {};
   }
 
-  // A state has no pages to share, and what follows a source depends on it.
-  static bool MayShare(const model::Plan& plan) {
-    return plan.state_layers.empty() && plan.encoder_steps.empty();
-  }
+  // What follows a source depends on it.
+  static bool MayShare(const model::Plan& plan) { return plan.encoder_steps.empty(); }
 
   // Keys depend on a request's tokens, its adapter, its salt, and which angles a request of its length takes.
   uint64_t SaltOf(const Sequence& s) const {
@@ -218,6 +216,8 @@ class EngineImpl final : public Engine {
     stats_.kv_blocks = pool.blocks();
     stats_.kv_blocks_idle = pool.idle_blocks();
     stats_.kv_blocks_used = pool.blocks() - pool.free_blocks();
+    stats_.state_snapshots = pool.states().snapshots();
+    stats_.state_snapshot_bytes = stats_.state_snapshots * pool.states().slot_bytes();
     stats_.preemptions = scheduler_.counts().preemptions;
     stats_.prefix_queries = scheduler_.counts().prefix_queries;
     stats_.prefix_hits = scheduler_.counts().prefix_hits;
@@ -521,11 +521,18 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
   if (model->desc.encoder) resolved.max_batch_tokens = std::max(resolved.max_batch_tokens, resolved.context);
   if (resolved.kv_tokens <= 0)
     resolved.kv_tokens = RoundUp(resolved.context, kernels::kPageTokens) * resolved.kv_contexts * texts;
-  SLUICE_TRY(auto backend,
-             backend::CreateCpuBackend(
-                 *model, team,
-                 {resolved.isa, resolved.max_batch_tokens, resolved.kv_tokens, resolved.kv,
-                  std::max(kFewestStates, resolved.kv_tokens / kTokensPerState), resolved.adapters}));
+  std::optional<int64_t> snapshots = 0;
+  if (resolved.share_prefixes) snapshots = resolved.state_snapshots;
+  if (resolved.share_prefixes && resolved.state_snapshots == 0) snapshots.reset();
+  SLUICE_TRY(auto backend, backend::CreateCpuBackend(
+                               *model, team,
+                               {.isa = resolved.isa,
+                                .max_tokens = resolved.max_batch_tokens,
+                                .context = resolved.kv_tokens,
+                                .kv = resolved.kv,
+                                .states = std::max(kFewestStates, resolved.kv_tokens / kTokensPerState),
+                                .snapshots = snapshots,
+                                .adapters = resolved.adapters}));
   return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
 }
 

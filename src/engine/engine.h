@@ -28,6 +28,9 @@ struct EngineOptions {
   std::optional<kernels::KvType> kv;  // how keys and values are kept; none: as the weights suggest
   bool adapters = false;              // requests may name some
   bool share_prefixes = true;         // keep what was computed for those who begin with the same tokens
+  // Snapshots for that, where the model keeps states; 0: as many as take the memory of the KV cache, at
+  // least 8.
+  int64_t state_snapshots = 0;
 };
 
 // Steps with prompt tokens, or those without.
@@ -47,7 +50,8 @@ struct EngineStats {
   int64_t prefix_queries = 0, prefix_hits = 0;  // tokens that others may have computed before, and that were
   // Now. Used: by running requests. Idle ones hold pages that nobody uses, and are taken when others run out.
   int64_t kv_blocks = 0, kv_blocks_used = 0, kv_blocks_idle = 0;
-  double step_seconds = 0;  // since the running step began; 0: none runs
+  int64_t state_snapshots = 0, state_snapshot_bytes = 0;  // kept now
+  double step_seconds = 0;                                // since the running step began; 0: none runs
 };
 
 // Threads: every public method may be called from any thread.

@@ -145,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Mix{.golden = "gguf_mixtral_q8_0"},  // activations of 8 bits
                       // Angles that depend on the request's length.
                       Mix{.golden = "phimoe_longrope", .original_context = 80},
-                      Mix{.golden = "qwen3_next", .shares = false},  // states
+                      Mix{.golden = "qwen3_next"},   // states
+                      Mix{.golden = "qwen3_5_moe"},  // states
                       Mix{.golden = "switch", .sources = true, .shares = false}),
     [](const auto& info) { return std::string(info.param.golden); });
 

@@ -125,6 +125,7 @@ std::vector<Sequence*> Scheduler::ScheduleSources() {
 // Whether a chunk of this step belongs to the very page that `s` would begin: better to wait for it.
 bool Scheduler::OthersCompute(const Sequence& s, const std::vector<Chunk>& chunks) const {
   if (!options_.share_prefixes || s.reports_prompt()) return false;
+  if (!pool_->states().empty()) return keeps_states_ && OthersComeBy(s, chunks);
   const int64_t end = s.pages.length + kPage;
   if (s.pages.length != s.pages.known_pages * kPage || end >= static_cast<int64_t>(s.tokens.size()))
     return false;
@@ -132,6 +133,21 @@ bool Scheduler::OthersCompute(const Sequence& s, const std::vector<Chunk>& chunk
     const Sequence& other = *chunk.sequence;
     return other.pages.text == s.pages.text && std::ranges::equal(NextPage(other), NextPage(s));
   });
+}
+
+// Whether a chunk of this step belongs to a prompt on whose way a state may be left that `s` can go on from:
+// where the two part, which the other hears of.
+bool Scheduler::OthersComeBy(const Sequence& s, const std::vector<Chunk>& chunks) const {
+  bool any = false;
+  for (const Chunk& chunk : chunks) {
+    Sequence& other = *chunk.sequence;
+    if (other.pending() == 1) continue;  // most likely its answer
+    const int64_t shared = SharedTokens(s, other);
+    if (shared - s.pages.length < spacing_.least || shared <= other.pages.length) continue;
+    if (std::ranges::find(other.branches, shared) == other.branches.end()) other.branches.push_back(shared);
+    any = true;
+  }
+  return any;
 }
 
 // The first prompt gets most of the budget, and is never kept from its end. The shortest of the others go
@@ -169,6 +185,8 @@ std::vector<Chunk> Scheduler::Schedule() {
   for (const auto& s : running_)
     if (s->encoded() && s->pending() == 1) chunks.push_back({s.get(), 1});
   SharePrompts(options_.max_batch_tokens - static_cast<int64_t>(chunks.size()), chunks);
+  if (keeps_states_)
+    for (const Chunk& chunk : chunks) PlanCuts(spacing_, chunk.count, *chunk.sequence, *pool_);
   return chunks;
 }
 

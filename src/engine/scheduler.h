@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/sequence.h"
+#include "engine/state_cuts.h"
 #include "kv/pool.h"
 
 namespace sluice::engine {
@@ -36,7 +37,11 @@ class Scheduler {
  public:
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
-  Scheduler(kv::Pool* pool, const SchedulerOptions& options) : pool_(pool), options_(options) {
+  Scheduler(kv::Pool* pool, const SchedulerOptions& options)
+      : pool_(pool),
+        options_(options),
+        keeps_states_(options.share_prefixes && pool->states().most_snapshots() > 0),
+        spacing_(CutSpacing::Of(*pool)) {
     waiting_.reserve(kUsualQueue);  // so that a sequence is not lost on its way where memory is short
     running_.reserve(kUsualQueue);
   }
@@ -73,10 +78,13 @@ class Scheduler {
   void GrowAnswers();
   void Preempt();
   bool OthersCompute(const Sequence& sequence, const std::vector<Chunk>& chunks) const;
+  bool OthersComeBy(const Sequence& sequence, const std::vector<Chunk>& chunks) const;
   void SharePrompts(int64_t budget, std::vector<Chunk>& chunks);
 
   kv::Pool* pool_;
   const SchedulerOptions options_;
+  const bool keeps_states_;  // snapshots of them
+  const CutSpacing spacing_;
   Sequences waiting_, running_;  // in order
   SchedulerCounts counts_;
   // The head of the queue as it was last turned away: it is tried again when this changes.

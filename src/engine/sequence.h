@@ -24,8 +24,9 @@ struct Sequence {
   uint64_t salt = 0;          // sequences of different salts share no pages
   bool preempted = false;     // has been put back at least once
   std::chrono::steady_clock::time_point arrived = {};
-  std::vector<double> pooled = {};  // sum of states so far
-  int64_t cached = 0;               // tokens of the prompt that were not computed for this request
+  std::vector<double> pooled = {};     // sum of states so far
+  int64_t cached = 0;                  // tokens of the prompt that were not computed for this request
+  std::vector<int64_t> branches = {};  // lengths from which waiting ones go on, if the model keeps states
 
   bool encoded() const { return source.length == static_cast<int64_t>(request.source.size()); }
   int64_t answered() const { return static_cast<int64_t>(tokens.size() - request.prompt.size()); }

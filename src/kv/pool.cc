@@ -47,6 +47,7 @@ Status Pool::Grow(PageTable* table, int64_t length) {
                   fmt::format("all {} states of {} bytes are in use", states_.slots(), states_.slot_bytes()),
                   "wait for running requests, or raise the KV cache (--kv-tokens)");
     table->state = states_.Take();
+    if (table->begin != 0) GoOnFrom(table, std::exchange(table->begin, 0));
   }
   for (int64_t i = 0; i < needed; ++i) table->blocks.push_back(Take());
   return {};
@@ -56,7 +57,7 @@ int32_t Pool::Take() {
   int32_t block;
   if (free_.empty()) {
     block = idle_.PopFront();
-    index_.Remove(block);
+    Unlearn(block);
   } else {
     block = free_.back();
     free_.pop_back();
@@ -64,6 +65,8 @@ int32_t Pool::Take() {
   users_[block] = 1;
   return block;
 }
+
+void Pool::Unlearn(int32_t block) { states_.Forget(index_.Remove(block)); }
 
 void Pool::Drop(int32_t block) {
   if (--users_[block] > 0) return;
@@ -84,16 +87,41 @@ void Pool::Adopt(PageTable* table, size_t page, const PrefixIndex::Page& known) 
   ++table->known_pages;
 }
 
+// Where pages alone are of no use, they are taken from their first to the last that has a snapshot.
 int64_t Pool::Reuse(PageTable* table, std::span<const int32_t> tokens, int64_t end) {
   constexpr int64_t kPage = kernels::kPageTokens;
-  const int64_t before = table->length;
-  while (table->length == table->known_pages * kPage && table->length + kPage <= end) {
-    const auto page = index_.Find(table->text, tokens.data() + table->length);
+  if (table->length != table->known_pages * kPage) return 0;
+  const bool needs_state = !states_.empty();
+  found_.clear();
+  size_t usable = 0;
+  PrefixIndex::Text text = table->text;
+  int64_t length = table->length;
+  for (; length + kPage <= end; length += kPage) {
+    const auto page = index_.Find(text, tokens.data() + length);
     if (!page) break;
-    Adopt(table, static_cast<size_t>(table->known_pages), *page);
+    found_.push_back(*page);
+    text = page->text;
+    if (!needs_state || states_.Keeps(text)) usable = found_.size();
+  }
+  table->indexed = length;
+  if (usable == 0) return 0;
+  for (size_t i = 0; i < usable; ++i) {
+    Adopt(table, static_cast<size_t>(table->known_pages), found_[i]);
     table->length += kPage;
   }
-  return table->length - before;
+  if (needs_state) {
+    table->last_cut = table->length;
+    if (table->state == StatePool::kNone) {
+      table->begin = table->text;
+    } else {
+      GoOnFrom(table, table->text);
+    }
+  }
+  return static_cast<int64_t>(usable) * kPage;
+}
+
+void Pool::GoOnFrom(PageTable* table, PrefixIndex::Text text) {
+  states_.Copy(states_.Use(text), table->state);
 }
 
 void Pool::MakeKnown(PageTable* table, std::span<const int32_t> tokens) {
@@ -107,13 +135,31 @@ void Pool::MakeKnown(PageTable* table, std::span<const int32_t> tokens) {
       table->text = index_.Add(table->blocks[page], table->text, page_tokens);
       ++table->known_pages;
     }
+    KeepCuts(table, table->known_pages * kPage);
+  }
+}
+
+void Pool::Cut(PageTable* table, int64_t length, bool passing) {
+  table->cuts.reserve(table->cuts.size() + 1);  // so that no slot is lost where memory is short
+  if (passing && !states_.WasUsed(table->newest)) states_.Forget(std::exchange(table->newest, 0));
+  const int32_t slot = states_.TakeForSnapshot();
+  if (slot == StatePool::kNone) return;
+  table->cuts.push_back({length, slot, passing});
+  if (!passing) table->last_cut = length;
+}
+
+void Pool::KeepCuts(PageTable* table, int64_t length) {
+  while (!table->cuts.empty() && table->cuts.front().length == length) {
+    const StateCut& cut = table->cuts.front();
+    if (states_.Keep(table->text, cut.slot) && cut.passing) table->newest = table->text;
+    table->cuts.erase(table->cuts.begin());
   }
 }
 
 void Pool::ForgetIdle() {
   while (idle_.size() > 0) {
     const int32_t block = idle_.PopFront();
-    index_.Remove(block);
+    Unlearn(block);
     free_.push_back(block);
   }
 }
@@ -122,6 +168,7 @@ void Pool::ForgetIdle() {
 void Pool::Release(PageTable* table) {
   for (auto block = table->blocks.rbegin(); block != table->blocks.rend(); ++block) Drop(*block);
   if (table->state != StatePool::kNone) states_.Release(table->state);
+  for (const StateCut& cut : table->cuts) states_.ReleaseUnkept(cut.slot);
   *table = {};
 }
 

@@ -1,6 +1,7 @@
 #include "kv/prefix_index.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::kv {
 
@@ -36,11 +37,11 @@ PrefixIndex::Text PrefixIndex::Add(int32_t block, Text before, const int32_t* to
   return entry.text;
 }
 
-void PrefixIndex::Remove(int32_t block) {
+PrefixIndex::Text PrefixIndex::Remove(int32_t block) {
   Entry& entry = pages_[block];
   const auto [first, last] = by_hash_.equal_range(Hash(entry.before, entry.tokens.data()));
   by_hash_.erase(std::find_if(first, last, [&](const auto& at) { return at.second == block; }));
-  entry.text = kNoText;
+  return std::exchange(entry.text, kNoText);
 }
 
 }  // namespace sluice::kv

@@ -30,7 +30,7 @@ class PrefixIndex {
   std::optional<Page> Find(Text before, const int32_t* tokens) const;
   // `block` holds that page from now on. No other may, and it holds no other.
   Text Add(int32_t block, Text before, const int32_t* tokens);
-  void Remove(int32_t block);
+  Text Remove(int32_t block);  // what it held
   bool Has(int32_t block) const {
     return static_cast<size_t>(block) < pages_.size() && pages_[block].text != kNoText;
   }

@@ -71,5 +71,41 @@ TEST(StatePool, NoSlotIsTakenWhereBlocksAreMissing) {
   EXPECT_EQ(pool->states().free_slots(), 2);
 }
 
+TEST(StatePool, SnapshotsGiveWayTheLongestUnusedFirst) {
+  auto made = StatePool::Create({4}, 1, 2);
+  ASSERT_TRUE(made);
+  StatePool& pool = *made;
+  EXPECT_EQ(pool.slots(), 3);
+  EXPECT_EQ(pool.sequences(), 1);
+  const int32_t a = pool.TakeForSnapshot(), b = pool.TakeForSnapshot();
+  EXPECT_NE(a, b);
+  EXPECT_EQ(pool.TakeForSnapshot(), StatePool::kNone) << "both are still to come";
+  EXPECT_EQ(pool.free_slots(), 1);
+  EXPECT_TRUE(pool.Keep(10, a));
+  EXPECT_TRUE(pool.Keep(20, b));
+  EXPECT_FALSE(pool.WasUsed(10));
+  EXPECT_EQ(pool.Use(10), a);
+  EXPECT_TRUE(pool.WasUsed(10));
+  EXPECT_EQ(pool.TakeForSnapshot(), b);
+  EXPECT_FALSE(pool.Keeps(20));
+  EXPECT_FALSE(pool.Keep(10, b)) << "there is one";
+  EXPECT_EQ(pool.snapshots(), 1);
+  pool.Forget(20);
+  pool.Forget(10);
+  EXPECT_EQ(pool.snapshots(), 0);
+  EXPECT_EQ(pool.Take(), a) << "what was freed last";
+}
+
+TEST(StatePool, ACopyHasTheSameState) {
+  auto pool = StatePool::Create({5, 40}, 2);
+  ASSERT_TRUE(pool);
+  const int32_t from = pool->Take(), to = pool->Take();
+  pool->At(from, 1)[39] = 3;
+  pool->SetLength(from, 64);
+  pool->Copy(from, to);
+  EXPECT_EQ(pool->At(to, 1)[39], 3);
+  EXPECT_EQ(pool->length(to), 64);
+}
+
 }  // namespace
 }  // namespace sluice::kv

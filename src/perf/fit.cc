@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/machine_memory.h"
+#include "kv/state_pool.h"
 #include "machine/bandwidth.h"
 #include "machine/memory.h"
 #include "machine/topology.h"
@@ -63,18 +64,34 @@ double SecondsBesideProducts(const model::Desc& desc, const FitMachine& machine)
   return model::AttentionFlops(desc, kFitPrompt / 2) / flops + floats / (kFloatsOfAThread * machine.threads);
 }
 
+// Of one request that fills `context`, with what the engine keeps for later ones.
+int64_t NeedBytes(const model::Accounting& a, kernels::KvType kv, int64_t context) {
+  const int64_t kv_bytes = a.kv_bytes_per_token.Of(kv) * context;
+  const int64_t states = 1 + kv::StatePool::UsualSnapshots(kv_bytes, a.state_bytes);
+  return a.weight_bytes + kv_bytes + a.state_bytes * states + kBesides;
+}
+
+int64_t LongestContext(const model::Accounting& a, kernels::KvType kv, int64_t most, int64_t memory) {
+  int64_t holds = 0, rest = most;
+  while (holds < rest) {
+    const int64_t middle = rest - (rest - holds) / 2;
+    if (NeedBytes(a, kv, middle) <= memory) {
+      holds = middle;
+    } else {
+      rest = middle - 1;
+    }
+  }
+  return holds;
+}
+
 Fit FitOf(Storage storage, const model::Desc& desc, const FitMachine& machine, int64_t context,
           kernels::KvType kv) {
-  const int64_t max_context = desc.max_ctx;
   Fit fit{.storage = std::move(storage)};
   const model::Accounting& a = fit.storage.accounting;
-  const int64_t fixed = a.weight_bytes + a.state_bytes + kBesides;
-  const int64_t kv_bytes = a.kv_bytes_per_token.Of(kv);
-  fit.need_bytes = fixed + kv_bytes * context;
+  fit.need_bytes = NeedBytes(a, kv, context);
   fit.holds = fit.need_bytes <= machine.memory_bytes;
   fit.holds_now = fit.need_bytes <= machine.available_bytes;
-  const int64_t room = std::max<int64_t>(0, machine.memory_bytes - fixed);
-  fit.longest_context = kv_bytes > 0 ? std::min(max_context, room / kv_bytes) : max_context;
+  fit.longest_context = LongestContext(a, kv, desc.max_ctx, machine.memory_bytes);
   fit.decode_bound = machine.read_bytes / static_cast<double>(a.active_bytes);
   const double barriers = kBarriersOfALayer * static_cast<double>(desc.decoder.layers.size());
   fit.decode = 1 / (Seconds(a, machine, &machine::ProductRate::decode) + barriers);

@@ -83,6 +83,22 @@ TEST(Fit, KnowsHowKeysAndValuesAreKept) {
   EXPECT_EQ(json["kv_bytes_per_1000_tokens_by_type"]["f32"], 2000 * kHalves);
 }
 
+// A request's own, and snapshots for as many bytes as keys and values, at least eight.
+TEST(Fit, CountsStatesAndTheirSnapshots) {
+  const model::Accounting a = In(Report("qwen3_next_80b_a3b", 100 * kGb), "q4").storage.accounting;
+  ASSERT_EQ(a.state_bytes, 36 * (3 * 8192 + 32 * 128 * 128) * 4);
+  const auto need = [](int64_t context, int64_t memory = 100 * kGb) {
+    return In(Report("qwen3_next_80b_a3b", memory, context), "q4").need_bytes;
+  };
+  EXPECT_EQ(need(2000) - need(1000), 1000 * a.kv_bytes_per_token.usual());
+  EXPECT_NEAR(need(200'000) - need(100'000), 200'000 * a.kv_bytes_per_token.usual(), a.state_bytes);
+  const int64_t short_of = need(100'000) - 1;
+  const int64_t longest = In(Report("qwen3_next_80b_a3b", short_of), "q4").longest_context;
+  EXPECT_LT(longest, 100'000);
+  EXPECT_LE(need(longest), short_of);
+  EXPECT_GT(need(longest + 1), short_of);
+}
+
 TEST(Fit, ChoosesMostBitsThatFit) {
   const auto chosen = [](int64_t memory) {
     const FitReport report = Report("mixtral_8x7b", memory);

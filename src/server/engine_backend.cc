@@ -48,6 +48,8 @@ class EngineBackend final : public Backend {
             .kv_blocks = stats.kv_blocks,
             .kv_blocks_used = stats.kv_blocks_used,
             .kv_blocks_idle = stats.kv_blocks_idle,
+            .state_snapshots = stats.state_snapshots,
+            .state_snapshot_bytes = stats.state_snapshot_bytes,
             .step_seconds = stats.step_seconds,
             .prefill = LoadOf(stats.prefill),
             .decode = LoadOf(stats.decode)};

@@ -124,6 +124,8 @@ class FakeBackend final : public Backend {
             .kv_blocks = 8,
             .kv_blocks_used = 2,
             .kv_blocks_idle = 5,
+            .state_snapshots = 3,
+            .state_snapshot_bytes = 3000,
             .step_seconds = step_seconds_,
             .prefill = {.seconds = 1.5, .tokens = 70, .weight_bytes = 9000, .kv_bytes = 500},
             .decode = {.seconds = 0.5, .tokens = 8, .weight_bytes = 6000, .kv_bytes = 400}};

@@ -123,6 +123,9 @@ void WriteBackend(const Backend& backend, double bandwidth, std::string& out) {
          out);
   Single("sluice_kv_cache_idle_blocks", "gauge", "Blocks that are kept only for those who begin alike.",
          load.kv_blocks_idle, out);
+  Single("sluice_state_snapshots", "gauge", "States of linear attention kept for those who begin alike.",
+         load.state_snapshots, out);
+  Single("sluice_state_snapshot_bytes", "gauge", "Bytes of these.", load.state_snapshot_bytes, out);
   WriteReads(load, bandwidth, out);
   WriteExperts(load.expert_tokens, out);
 }

@@ -48,6 +48,8 @@ TEST_F(ServerTest, MetricsCountRequests) {
                            "sluice_kv_cache_usage_perc 0.25\n",
                            "sluice_kv_cache_blocks 8\n",
                            "sluice_kv_cache_idle_blocks 5\n",
+                           "sluice_state_snapshots 3\n",
+                           "sluice_state_snapshot_bytes 3000\n",
                            "sluice_experts_dead{layer=\"1\"} 1\n",
                            "sluice_read_bytes_total{phase=\"prefill\",what=\"weights\"} 9000\n",
                            "sluice_read_bytes_total{phase=\"prefill\",what=\"kv\"} 500\n",

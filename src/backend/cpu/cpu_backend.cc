@@ -212,10 +212,27 @@ class CpuBackend final : public Backend {
             position != expected)
           return Fail(ErrorCode::kInternal,
                       fmt::format("a state cannot pass from token {} to {}", expected - 1, position));
+      SLUICE_CHECK_OK(CheckCuts(batch, run));
     }
     for (const SequenceRuns::Run& run : sequence_runs_.runs) {
       const int32_t last = sequence_runs_.tokens[run.first + run.count - 1];
-      states.SetLength(batch.sequences[run.sequence]->state, batch.tokens[last].position + 1);
+      const kv::PageTable& sequence = *batch.sequences[run.sequence];
+      states.SetLength(sequence.state, batch.tokens[last].position + 1);
+      for (const kv::StateCut& cut : sequence.cuts) states.SetLength(cut.slot, cut.length);
+    }
+    return {};
+  }
+
+  // Places where a state is left lie behind tokens of the batch.
+  Status CheckCuts(const Batch& batch, const SequenceRuns::Run& run) const {
+    int64_t before = batch.tokens[sequence_runs_.tokens[run.first]].position;
+    const int64_t end = before + run.count;
+    for (const kv::StateCut& cut : batch.sequences[run.sequence]->cuts) {
+      if (cut.length <= before || cut.length > end || cut.slot < 0 || cut.slot >= pool_.states().slots())
+        return Fail(ErrorCode::kInternal,
+                    fmt::format("a state cannot be left at {} in slot {}: the batch goes on from {} to {}",
+                                cut.length, cut.slot, before, end));
+      before = cut.length;
     }
     return {};
   }
@@ -309,7 +326,10 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(const model::Model& model, Thr
       options.context / kernels::kPageTokens + (options.context % kernels::kPageTokens > 0);
   SLUICE_TRY(kv::Pool pool,
              kv::Pool::Create(plan.kv_layers, options.kv.value_or(cpu::KvTypeFor(plan)), blocks));
-  SLUICE_TRY(kv::StatePool states, kv::StatePool::Create(plan.state_layers, options.states));
+  const int64_t usual_snapshots = kv::StatePool::UsualSnapshots(pool.blocks() * pool.block_bytes(),
+                                                                kv::StatePool::SlotBytes(plan.state_layers));
+  SLUICE_TRY(kv::StatePool states, kv::StatePool::Create(plan.state_layers, options.states,
+                                                         options.snapshots.value_or(usual_snapshots)));
   pool.KeepStates(std::move(states));
   const int64_t positions = blocks * kernels::kPageTokens;
   cpu::Choice choice;

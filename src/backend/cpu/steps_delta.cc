@@ -13,17 +13,29 @@ using model::DeltaNet;
 
 namespace {
 
+// Behind so many of a run's tokens a copy of the state is left.
+struct Cut {
+  int64_t tokens;
+  float* state;
+};
 // A tile's sequence: its tokens in the batch, by rising position, and its state of one layer.
 struct Run {
   std::span<const int32_t> tokens;
   float* state;
   bool begins;  // nothing was seen before: the state counts as zeros
+  std::span<const kv::StateCut> cuts;
+  int64_t first;  // position of the first token
+
+  Cut CutAt(const Context& c, int layer, size_t i) const {
+    return {cuts[i].length - first, c.pool->states().At(cuts[i].slot, layer)};
+  }
 };
 Run RunOf(const Context& c, int layer, int64_t number) {
   const SequenceRuns::Run& run = c.sequence_runs->runs[number];
-  const int32_t slot = c.batch->sequences[run.sequence]->state;
+  const kv::PageTable& sequence = *c.batch->sequences[run.sequence];
   const std::span tokens(c.sequence_runs->tokens.data() + run.first, static_cast<size_t>(run.count));
-  return {tokens, c.pool->states().At(slot, layer), c.batch->tokens[tokens[0]].position == 0};
+  const int64_t first = c.batch->tokens[tokens[0]].position;
+  return {tokens, c.pool->states().At(sequence.state, layer), first == 0, sequence.cuts, first};
 }
 
 int64_t RunCount(const Context& c) { return static_cast<int64_t>(c.sequence_runs->runs.size()); }
@@ -67,19 +79,25 @@ void RunTile(const model::DeltaConvStep& step, const Context& c, Worker& worker,
   const ConvHead head = ConvHeadOf(net, tile / RunCount(c));
   const int64_t before = net.taps - 1, tokens = static_cast<int64_t>(run.tokens.size());
   const auto row = [&](int64_t t) { return c.buffers->Row(head.buffer, run.tokens[t]) + head.at; };
-  // The inputs before the first token, and those that the next batch will find there: copies, since rows are
-  // overwritten.
+  // The inputs before the first token, and those that the next batch or a cut's heir will find there: copies,
+  // since rows are overwritten.
+  const auto window = [&](float* state, int64_t i) { return state + i * net.channels() + head.channel; };
   float* old = worker.Floats(before * head.dim);
   float* kept = worker.MoreFloats(before * head.dim);
   for (int64_t i = 0; i < before; ++i) {
     if (run.begins) {
       std::fill_n(old + i * head.dim, head.dim, 0.0f);
     } else {
-      std::copy_n(run.state + i * net.channels() + head.channel, head.dim, old + i * head.dim);
+      std::copy_n(window(run.state, i), head.dim, old + i * head.dim);
     }
   }
   const auto input = [&](int64_t t) { return t < 0 ? old + (t + before) * head.dim : row(t); };
   for (int64_t i = 0; i < before; ++i) std::copy_n(input(tokens - before + i), head.dim, kept + i * head.dim);
+  for (size_t n = 0; n < run.cuts.size(); ++n) {
+    const Cut cut = run.CutAt(c, step.layer, n);
+    for (int64_t i = 0; i < before; ++i)
+      std::copy_n(input(cut.tokens - before + i), head.dim, window(cut.state, i));
+  }
 
   auto& inputs = worker.rows[0];
   inputs.resize(static_cast<size_t>(net.taps));
@@ -90,8 +108,7 @@ void RunTile(const model::DeltaConvStep& step, const Context& c, Worker& worker,
       Lengthen(c, net, 1 / std::sqrt(static_cast<float>(net.key_dim)), row(t));
     if (head.buffer == Buffer::kKey) Lengthen(c, net, 1, row(t));
   }
-  for (int64_t i = 0; i < before; ++i)
-    std::copy_n(kept + i * head.dim, head.dim, run.state + i * net.channels() + head.channel);
+  for (int64_t i = 0; i < before; ++i) std::copy_n(kept + i * head.dim, head.dim, window(run.state, i));
 }
 
 int64_t TileCount(const model::DeltaRuleStep& step, const Context& c) {
@@ -119,16 +136,26 @@ void RunTile(const model::DeltaRuleStep& step, const Context& c, Worker& worker,
   const int64_t size = int64_t{net.key_dim} * net.value_dim;
   float* state = run.state + net.window_floats() + head * size;
   if (run.begins) std::fill_n(state, size, 0.0f);
-  c.kernels->delta_rule({.state = state,
-                         .k_dim = net.key_dim,
-                         .v_dim = net.value_dim,
-                         .tokens = tokens,
-                         .q = q.data(),
-                         .k = k.data(),
-                         .v = v.data(),
-                         .decay = decay,
-                         .beta = beta,
-                         .out = worker.y.data()});
+  int64_t done = 0;
+  const auto pass_to = [&](int64_t end) {
+    c.kernels->delta_rule({.state = state,
+                           .k_dim = net.key_dim,
+                           .v_dim = net.value_dim,
+                           .tokens = end - done,
+                           .q = q.data() + done,
+                           .k = k.data() + done,
+                           .v = v.data() + done,
+                           .decay = decay + done,
+                           .beta = beta + done,
+                           .out = worker.y.data() + done});
+    done = end;
+  };
+  for (size_t n = 0; n < run.cuts.size(); ++n) {
+    const Cut cut = run.CutAt(c, step.layer, n);
+    pass_to(cut.tokens);
+    std::copy_n(state, size, cut.state + net.window_floats() + head * size);
+  }
+  if (done < tokens) pass_to(tokens);
   for (int64_t i = 0; i < tokens; ++i) {
     float* out = worker.y[i];
     const float* gate = c.buffers->Row(Buffer::kQueryGate, run.tokens[i]) + head * net.value_dim;
