@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -55,13 +56,45 @@ std::vector<int> PhysicalCpus() {
   return cpus;
 }
 
+namespace {
+
+constexpr int kAnyCpu = -1;
+
+// Of each worker; NodeOf says which node is whose.
+std::vector<int> CpusOf(const ThreadTeam& team) {
+  std::vector<int> cpus(static_cast<size_t>(team.size()), kAnyCpu);
+  size_t in_node = 0;
+  for (int worker = 0; worker < team.size(); ++worker, ++in_node) {
+    if (worker > 0 && team.NodeOf(worker) != team.NodeOf(worker - 1)) in_node = 0;
+    const std::vector<int>& of_node = team.layout().nodes[team.NodeOf(worker)].cpus;
+    if (in_node < of_node.size()) cpus[worker] = of_node[in_node];
+  }
+  return cpus;
+}
+
+}  // namespace
+
 ThreadTeam::ThreadTeam(int threads, bool pin) : size_(threads) {
-  const std::vector<int> cpus = PhysicalCpus();
+  std::vector<int> cpus = PhysicalCpus();
+  if (!pin || size_ > static_cast<int>(cpus.size())) cpus.assign(static_cast<size_t>(size_), kAnyCpu);
+  Start(std::move(cpus));
+}
+
+ThreadTeam::ThreadTeam(int threads, NodeLayout layout) : size_(threads), layout_(std::move(layout)) {
+  Start(layout_.nodes.empty() ? std::vector<int>(static_cast<size_t>(size_), kAnyCpu) : CpusOf(*this));
+}
+
+void ThreadTeam::Start(std::vector<int> cpus) {
   for (int worker = 1; worker < size_; ++worker)
-    threads_.emplace_back([this, worker, pin, cpus] {
-      if (pin && size_ <= static_cast<int>(cpus.size())) PinTo(cpus[worker]);
+    threads_.emplace_back([this, worker, cpu = cpus[worker]] {
+      if (cpu != kAnyCpu) PinTo(cpu);
       Loop(worker);
     });
+}
+
+void ThreadTeam::BindCaller() const {
+  if (nodes() == 1) return;
+  if (const int cpu = CpusOf(*this).front(); cpu != kAnyCpu) PinTo(cpu);
 }
 
 ThreadTeam::~ThreadTeam() {

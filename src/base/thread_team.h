@@ -3,11 +3,14 @@
 // never waits for a worker that the system has not let start.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include "base/node_layout.h"
 
 namespace sluice {
 
@@ -28,11 +31,20 @@ class ThreadTeam {
  public:
   // `threads` >= 1; the caller of Run is worker 0. With `pin`, worker i is bound to the i-th allowed CPU.
   explicit ThreadTeam(int threads, bool pin = true);
+  // Workers are shared out evenly among the layout's nodes, and bound to their CPUs.
+  ThreadTeam(int threads, NodeLayout layout);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   int size() const { return size_; }
+  // Memory nodes that the workers belong to, at least one, and the node of a worker.
+  int nodes() const { return std::max(1, static_cast<int>(layout_.nodes.size())); }
+  int NodeOf(int worker) const { return static_cast<int>(int64_t{worker} * nodes() / size_); }
+  const NodeLayout& layout() const { return layout_; }
+  // Binds the calling thread, which is to be worker 0 from now on. Where there is one node, it goes where it
+  // will.
+  void BindCaller() const;
 
   // Runs f(0) on the caller and f(worker) on every worker that is free in time, and returns when all that
   // began have ended. So f must claim its work (from an atomic counter, say) and be able to do all of it
@@ -40,6 +52,7 @@ class ThreadTeam {
   void Run(WorkerFunction f);
 
  private:
+  void Start(std::vector<int> cpus);
   void Loop(int worker);
   bool Join(uint32_t generation);
   void Leave();
@@ -48,6 +61,7 @@ class ThreadTeam {
   static constexpr uint64_t kGeneration = uint64_t{1} << 32, kOpen = uint64_t{1} << 31, kJoined = kOpen - 1;
 
   const int size_;
+  const NodeLayout layout_;
   std::vector<std::thread> threads_;
   const WorkerFunction* job_ = nullptr;
   std::atomic<bool> stop_{false};

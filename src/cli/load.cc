@@ -8,6 +8,8 @@
 #include "cli/embedded_model.h"
 #include "cli/progress.h"
 #include "cli/settings.h"
+#include "cli/streams.h"
+#include "machine/node_choice.h"
 
 namespace sluice::cli {
 namespace {
@@ -22,6 +24,18 @@ Result<kernels::Isa> ChooseIsa(const std::string& name) {
   return isa;
 }
 
+machine::Numa NumaOf(const std::string& name) {
+  if (name == "off") return machine::Numa::kOff;
+  return name == "slices" ? machine::Numa::kSlices : machine::Numa::kAuto;
+}
+
+// A packed file is otherwise used where it is mapped.
+std::string LoadingLabel(const formats::Checkpoint& checkpoint, int nodes) {
+  if (nodes == 1) return "loading";
+  return fmt::format("{} a slice for each of {} memory nodes",
+                     checkpoint.packed.empty() ? "loading" : "copying from the packed file", nodes);
+}
+
 }  // namespace
 
 template <typename Flags>
@@ -33,6 +47,9 @@ void ComputeFlags::AddTo(Flags& flags) {
   flags.Choice(
       "--kv-type", &kv_type, std::move(types),
       "How keys and values are kept; auto: f32 with F32 weights, else f16; q8: 8 bits and a scale for 32");
+  flags.Choice(
+      "--numa", &numa, {"auto", "off", "slices"},
+      "slices: each memory node holds a slice of every matrix; auto: where several nodes have cores");
   flags.Flag("--exact", &exact, "Decode weights to F32 and never quantise activations (slow)");
 }
 template void ComputeFlags::AddTo(Verb&);
@@ -57,8 +74,16 @@ int ThreadCount(const ComputeFlags& flags) {
 Result<Compute> ChooseCompute(const ComputeFlags& flags) {
   Compute compute;
   SLUICE_TRY(compute.isa, ChooseIsa(flags.isa));
-  compute.team = std::make_unique<ThreadTeam>(ThreadCount(flags));
+  const int threads = ThreadCount(flags);
+  NodeLayout layout =
+      machine::ChooseNodes(machine::ReadTopology(), PhysicalCpus(), threads, NumaOf(flags.numa)).layout;
+  compute.team = layout.nodes.empty() ? std::make_unique<ThreadTeam>(threads)
+                                      : std::make_unique<ThreadTeam>(threads, std::move(layout));
   return compute;
+}
+
+std::string NotPlacedNote(const model::Model& model) {
+  return model.not_placed + "; pages come from where they are touched first";
 }
 
 Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags, bool names) {
@@ -66,8 +91,12 @@ Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const Compu
   SLUICE_TRY(Compute compute, ChooseCompute(flags));
   loaded.isa = compute.isa;
   loaded.team = std::move(compute.team);
-  model::ModelOptions options{.exact = flags.exact, .progress = ShowProgress("loading"), .names = names};
+  model::ModelOptions options{.exact = flags.exact,
+                              .progress = ShowProgress(LoadingLabel(checkpoint, loaded.team->nodes())),
+                              .names = names};
   SLUICE_TRY(loaded.model, model::LoadModel(checkpoint, *loaded.team, options));
+  if (!loaded.model->not_placed.empty() && ErrorIsTerminal())
+    fmt::print(stderr, "{}\n", NotPlacedNote(*loaded.model));
   return loaded;
 }
 

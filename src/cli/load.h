@@ -15,12 +15,12 @@
 
 namespace sluice::cli {
 
-// How a model is computed: --threads, --isa, --exact, --kv-type.
+// How a model is computed: --threads, --isa, --exact, --kv-type, --numa.
 struct ComputeFlags {
   int64_t threads = 0;  // 0: one per core
   std::string isa;      // empty: the best of this machine
   bool exact = false;
-  std::string kv_type = "auto";
+  std::string kv_type = "auto", numa = "auto";
 
   std::optional<kernels::KvType> Kv() const { return kernels::FindKvType(kv_type); }
   // To a Verb, or to Settings.
@@ -49,6 +49,9 @@ struct LoadedModel {
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<model::Model> model;
 };
+// What to say where the system placed no memory on nodes.
+std::string NotPlacedNote(const model::Model& model);
+
 // Shows progress on a terminal. `names`: the model says which weight each matrix is.
 Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags,
                               bool names = false);

@@ -83,7 +83,7 @@ server::LogLevel LevelOf(const std::string& name) {
 }
 
 Result<std::shared_ptr<server::Backend>> OpenBackend(const std::string& path, const std::string& name,
-                                                     const Options& options) {
+                                                     const Options& options, server::Log& log) {
   engine::EngineOptions engine_options{.context = static_cast<int>(options.context),
                                        .kv_tokens = options.kv_tokens,
                                        .max_batch_tokens = static_cast<int>(options.step_tokens),
@@ -96,6 +96,8 @@ Result<std::shared_ptr<server::Backend>> OpenBackend(const std::string& path, co
   if (options.kv_tokens == 0) engine_options.kv_contexts = kContextsAtOnce;
   SLUICE_TRY(Session opened, OpenSession(path, options.compute, engine_options));
   const auto session = std::make_shared<Session>(std::move(opened));
+  if (const model::Model& model = session->engine->model(); !model.not_placed.empty() && !ErrorIsTerminal())
+    log.Write(server::LogLevel::kWarning, NotPlacedNote(model));
   return server::MakeEngineBackend(
       std::shared_ptr<engine::Engine>(session, session->engine.get()),
       std::shared_ptr<const tokenizer::Tokenizer>(session, session->tokenizer.get()),
@@ -166,8 +168,11 @@ Result<int> Serve(Options& options, Settings& settings) {
   std::signal(SIGXFSZ, SIG_IGN);  // nor is a file that may not grow
   std::signal(SIGHUP, SIG_IGN);   // until there is something to reload
   const Options first = options;  // for models that are loaded later, whatever is reloaded meanwhile
-  const auto open = [&first](const std::string& path, const std::string& name) {
-    return OpenBackend(path, name, first);
+  const bool text = options.log_format == "text" || (options.log_format == "auto" && ErrorIsTerminal());
+  const auto log = std::make_shared<server::Log>(
+      STDERR_FILENO, text ? server::LogFormat::kText : server::LogFormat::kJson, LevelOf(options.log_level));
+  const auto open = [&first, log](const std::string& path, const std::string& name) {
+    return OpenBackend(path, name, first, *log);
   };
   server_options.service.read_bandwidth = ReadBandwidth(options);
   SLUICE_TRY(auto backend, open(options.model, ""));
@@ -180,9 +185,6 @@ Result<int> Serve(Options& options, Settings& settings) {
                                  .most = static_cast<int>(options.max_loras),
                                  .most_bytes = options.lora_mib << 20};
   SLUICE_CHECK_OK(OpenAdapters(options.loras, server_options.service.lora, models));
-  const bool text = options.log_format == "text" || (options.log_format == "auto" && ErrorIsTerminal());
-  const auto log = std::make_shared<server::Log>(
-      STDERR_FILENO, text ? server::LogFormat::kText : server::LogFormat::kJson, LevelOf(options.log_level));
   server_options.service.log = log;
   server_options.service.log_prompts = options.log_prompts;
   server_options.service.stuck_after = static_cast<double>(options.stuck_seconds);

@@ -32,7 +32,7 @@ constexpr int64_t kFewestStates = 8, kTokensPerState = 1024;
 class EngineImpl final : public Engine {
  public:
   EngineImpl(std::unique_ptr<model::Model> model, std::unique_ptr<backend::Backend> backend,
-             const EngineOptions& options)
+             const ThreadTeam& team, const EngineOptions& options)
       : options_(options),
         model_(std::move(model)),
         backend_(std::move(backend)),
@@ -43,7 +43,10 @@ class EngineImpl final : public Engine {
         if (const auto* route = std::get_if<model::RouteStep>(&step.op))
           expert_tokens_.emplace_back(route->router.experts, 0);
     cancelled_.reserve(kUsualCancellations);  // who cancels is often a destructor
-    thread_ = std::thread([this] { Loop(); });
+    thread_ = std::thread([this, &team] {
+      team.BindCaller();
+      Loop();
+    });
   }
 
   ~EngineImpl() override {
@@ -533,7 +536,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::unique_ptr<model::Model> mod
                                 .states = std::max(kFewestStates, resolved.kv_tokens / kTokensPerState),
                                 .snapshots = snapshots,
                                 .adapters = resolved.adapters}));
-  return std::make_unique<EngineImpl>(std::move(model), std::move(backend), resolved);
+  return std::make_unique<EngineImpl>(std::move(model), std::move(backend), team, resolved);
 }
 
 }  // namespace sluice::engine

@@ -50,9 +50,14 @@ void AboutProcessors(const Machine& machine, std::vector<Advice>* advice) {
                        fmt::format("the clock's governor is '{}': it lags behind work that comes in bursts",
                                    memory.governor)});
   if (machine.topology.nodes.size() > 1)
-    advice->push_back({"compare with numactl --interleave=all, and with the cores of one node",
-                       fmt::format("memory has {} nodes; what a core reads from another's is slower",
-                                   machine.topology.nodes.size())});
+    advice->push_back(
+        {"compare with --numa off under numactl --interleave=all, and with the cores of one node",
+         fmt::format("memory has {} nodes, and what a core reads from another's is slower; {}",
+                     machine.topology.nodes.size(), machine.placement)});
+  if (!machine.placement_refused.empty())
+    advice->push_back(
+        {"allow the program to call mbind (in a container: its seccomp profile, or CAP_SYS_NICE)",
+         machine.placement_refused + ": pages come from where they are touched first"});
   if (machine.topology.nodes.size() > 1 && memory.numa_balancing)
     advice->push_back(
         {"sysctl kernel.numa_balancing=0", "the kernel moves pages between nodes while they are read"});

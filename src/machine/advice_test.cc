@@ -79,7 +79,12 @@ TEST(Advise, SpeaksOfNodesClocksAndDisks) {
   machine.memory.numa_balancing = true;
   machine.memory.governor = "powersave";
   machine.disk = DiskRates{.path = "/data", .sequential = 2e8};
+  machine.placement = "each holds a slice";
   EXPECT_TRUE(Advises(machine, "interleave", "2 nodes"));
+  EXPECT_TRUE(Advises(machine, "interleave", "each holds a slice"));
+  EXPECT_FALSE(Advises(machine, "mbind", ""));
+  machine.placement_refused = "not permitted";
+  EXPECT_TRUE(Advises(machine, "mbind", "not permitted"));
   EXPECT_TRUE(Advises(machine, "numa_balancing=0", ""));
   EXPECT_TRUE(Advises(machine, "performance", "powersave"));
   EXPECT_TRUE(Advises(machine, "faster disk", "100 s"));

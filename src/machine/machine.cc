@@ -2,6 +2,7 @@
 
 #include "base/thread_team.h"
 #include "machine/bandwidth.h"
+#include "machine/node_choice.h"
 #include "machine/peak.h"
 
 namespace sluice::machine {
@@ -21,6 +22,9 @@ Result<Machine> ExamineMachine(const std::string& disk) {
   Machine machine{.topology = ReadTopology(), .memory = ReadMemory()};
   SLUICE_TRY(machine.isa, kernels::SelectIsa());
   machine.usable_cores = static_cast<int>(PhysicalCpus().size());
+  const NodeChoice nodes = ChooseNodes(machine.topology, PhysicalCpus(), machine.usable_cores, Numa::kAuto);
+  machine.placement = nodes.reason;
+  machine.placement_refused = WhyNotPlaced(nodes.layout).value_or("");
   for (const int threads : ThreadCounts(machine.usable_cores)) {
     ThreadTeam team(threads);
     Scaling scaling{.threads = threads};

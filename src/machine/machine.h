@@ -26,6 +26,8 @@ struct Machine {
   Memory memory;
   kernels::Isa isa = kernels::Isa::kScalar;
   int usable_cores = 1;           // that this process may run on
+  std::string placement;          // what is done with several memory nodes, or why nothing
+  std::string placement_refused;  // the system's reason; empty: it places memory
   std::vector<Scaling> scaling;   // by rising threads
   std::optional<DiskRates> disk;  // none: not asked for
 };

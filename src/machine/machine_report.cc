@@ -46,7 +46,7 @@ std::string TopologyText(const Machine& machine) {
     cores += fmt::format("; this process may use {} cores", machine.usable_cores);
   return Line("processor", t.model.empty() ? "unknown" : t.model) + Line("", cores) +
          Line("caches", fmt::format("{}", fmt::join(caches, ", "))) +
-         Line("memory nodes", fmt::format("{}", fmt::join(nodes, "; "))) +
+         Line("memory nodes", fmt::format("{}", fmt::join(nodes, "; "))) + Line("", machine.placement) +
          Line("tier",
               fmt::format("{} (of {})", kernels::Name(machine.isa), fmt::join(TellingFeatures(t), " ")));
 }
@@ -126,6 +126,7 @@ ordered_json MachineJson(const Machine& machine) {
   for (const Advice& a : Advise(machine)) advice.push_back({{"change", a.change}, {"reason", a.reason}});
   ordered_json json = {{"processor", TopologyJson(machine.topology)},
                        {"usable_cores", machine.usable_cores},
+                       {"placement", machine.placement},
                        {"isa", kernels::Name(machine.isa)},
                        {"memory", MemoryJson(machine.memory)},
                        {"scaling", scaling}};

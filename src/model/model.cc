@@ -15,8 +15,11 @@ namespace {
 // Walks the Desc, finds each weight and hands it to the packer.
 class Builder {
  public:
-  Builder(const Desc& desc, const WeightMap& weights, const ModelOptions& options)
-      : desc_(desc), weights_(weights), native_(options.exact ? Precision::kF32 : Precision::kNative) {}
+  Builder(const Desc& desc, const WeightMap& weights, const ModelOptions& options, int nodes)
+      : desc_(desc),
+        weights_(weights),
+        native_(options.exact ? Precision::kF32 : Precision::kNative),
+        packer_(nodes) {}
 
   Status Build(Model* model) {
     SLUICE_CHECK_OK(Matrix("embed", &model->embed));
@@ -287,10 +290,12 @@ Result<std::unique_ptr<Model>> LoadModel(const formats::Checkpoint& checkpoint, 
   model->desc = described.desc;
   model->family = described.family;
   model->exact = options.exact;
-  Builder builder(model->desc, weights, options);
+  Builder builder(model->desc, weights, options, team.nodes());
   SLUICE_CHECK_OK(builder.Build(model.get()));
   SLUICE_CHECK_OK(CheckRouters(*model, weights));
   SLUICE_TRY(model->arena, builder.packer().Pack(team, options.progress));
+  model->nodes = team.nodes();
+  model->not_placed = builder.packer().not_placed();
   if (model->desc.tied) model->head = model->embed;
   if (options.names) {
     const auto names = weights.Names();

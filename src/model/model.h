@@ -103,6 +103,8 @@ struct Model {
   const float* rope_factors = nullptr;       // [dims/2], null: none
   const float* long_rope_factors = nullptr;  // LongRoPE's for long requests
   Arena arena;
+  int nodes = 1;                  // memory nodes, each with a slice of every matrix
+  std::string not_placed;         // why the system placed none of them; empty: it did, or there is one node
   std::vector<MappedFile> files;  // of a packed model
   std::unique_ptr<ReadAhead> read_ahead;
   // If asked for: which weight a matrix is. Several matrices may be cut from one weight.
@@ -110,6 +112,7 @@ struct Model {
 
   int64_t weight_bytes() const {
     int64_t bytes = arena.size();
+    if (nodes > 1) return bytes;  // what files hold was copied
     for (const MappedFile& file : files) bytes += static_cast<int64_t>(file.bytes().size());
     return bytes;
   }

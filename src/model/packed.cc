@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <numeric>
 
 #include "model/view_rows.h"
 
@@ -53,8 +54,8 @@ void Packer::Run(PanelRun run, std::vector<PackedMatrix*> out, int64_t alignment
     out[i]->panel_stride = part.source.view->panel_stride;
     in_place = in_place && out[i]->data != nullptr;
   }
-  if (in_place) return;
-  const int64_t at = Place(run.bytes(), alignment);
+  if (in_place && nodes_ == 1) return;
+  const int64_t at = Place(SlicePanels(run) * run.stride(), alignment);
   for (size_t i = 0; i < out.size(); ++i) {
     out[i]->panel_stride = run.stride();
     out[i]->data = nullptr;
@@ -89,13 +90,16 @@ void Packer::Vector(const WeightView& view, const float** out, float add) {
   vectors_.push_back({&view, out, Place(view.rows * view.cols * 4, 64), add});
 }
 
-std::vector<Packer::Slice> Packer::Slices() const {
-  std::vector<Slice> slices;
-  for (const RunJob& job : runs_) {
-    const int64_t panels = job.run.panels(), step = job.run.panels_per_slice();
-    for (int64_t p = 0; p < panels; p += step) slices.push_back({&job, p, std::min(step, panels - p)});
-  }
-  return slices;
+std::vector<Packer::Piece> Packer::Pieces() const {
+  std::vector<Piece> pieces;
+  for (int node = 0; node < nodes_; ++node)
+    for (const RunJob& job : runs_) {
+      const int64_t slice = SlicePanels(job.run), step = job.run.panels_per_slice();
+      const int64_t last = std::min((node + 1) * slice, job.run.panels());
+      for (int64_t p = node * slice; p < last; p += step)
+        pieces.push_back({&job, p, std::min(step, last - p), node});
+    }
+  return pieces;
 }
 
 void Packer::FillVectors(std::byte* arena) const {
@@ -107,29 +111,59 @@ void Packer::FillVectors(std::byte* arena) const {
   }
 }
 
-Result<Arena> Packer::Pack(ThreadTeam& team, const ProgressFn& progress) {
-  SLUICE_TRY(Arena arena, Arena::Reserve(size_));
-  FillVectors(arena.data());
+int64_t Packer::RegionBytes() const {
+  constexpr int64_t kHugePage = 2 << 20;
+  return nodes_ == 1 ? size_ : RoundUp(size_, kHugePage);
+}
+
+// Where the system refuses, pages come from the node of who touches them first: nearly always a worker of the
+// node that they are meant for.
+void Packer::PlaceRegions(const Arena& arena, const NodeLayout& layout) {
+  for (int node = 0; node < nodes_ && nodes_ > 1; ++node)
+    if (const Status placed =
+            PlaceOnNode(arena.data() + node * RegionBytes(), RegionBytes(), layout.nodes[node].id);
+        !placed && not_placed_.empty())
+      not_placed_ = placed.error().message + " (" + placed.error().hint + ")";
+}
+
+void Packer::PointInto(std::byte* arena) {
   for (const RunJob& job : runs_) {
-    std::byte* at = arena.data() + job.at;
+    std::byte* at = arena + job.at;
     for (size_t i = 0; i < job.out.size(); ++i) {
       job.out[i]->data = at;
       at += job.run.parts[i].panel_bytes();
+      if (nodes_ == 1) continue;
+      job.out[i]->slice_panels = std::max<int64_t>(1, SlicePanels(job.run));
+      job.out[i]->slice_stride = RegionBytes();
     }
   }
-  const std::vector<Slice> slices = Slices();
-  std::atomic<size_t> next{0};
+}
+
+Result<Arena> Packer::Pack(ThreadTeam& team, const ProgressFn& progress) {
+  const int64_t total = RegionBytes() * nodes_;
+  SLUICE_TRY(Arena arena, Arena::Reserve(total));
+  PlaceRegions(arena, team.layout());
+  FillVectors(arena.data());
+  PointInto(arena.data());
+  const std::vector<Piece> pieces = Pieces();
+  std::vector<int64_t> ends(static_cast<size_t>(nodes_), 0);
+  for (const Piece& piece : pieces) ++ends[piece.node];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  NodeClaims claims(nodes_);
+  claims.Open(ends);
   std::atomic<int64_t> done{0};
   auto work = [&](int worker) {
-    for (size_t i = next++; i < slices.size(); i = next++) {
-      const auto& [job, first, n] = slices[i];
-      job->run.Pack(first, n, arena.data() + job->at + first * job->run.stride());
+    const int node = std::min(team.NodeOf(worker), nodes_ - 1);
+    for (int64_t i = claims.Claim(node); i >= 0; i = claims.Claim(node)) {
+      const auto& [job, first, n, home] = pieces[i];
+      const int64_t in_slice = first - home * SlicePanels(job->run);
+      job->run.Pack(first, n, arena.data() + home * RegionBytes() + job->at + in_slice * job->run.stride());
       done += n * job->run.stride();
-      if (worker == 0 && progress) progress(done, size_);
+      if (worker == 0 && progress) progress(done, total);
     }
   };
   team.Run(work);
-  if (progress) progress(size_, size_);
+  if (progress) progress(total, total);
   return arena;
 }
 

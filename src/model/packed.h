@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "base/arena.h"
@@ -21,9 +23,15 @@ struct PackedMatrix {
   kernels::ActType activations = kernels::ActType::kF32;  // what a product with it reads
   const std::byte* data = nullptr;
   int64_t panel_stride = 0;  // bytes from panel to panel; more than a panel where gate and up are interleaved
+  // Where memory nodes hold a slice each: its panels, and the bytes from one slice's first to the next's.
+  int64_t slice_panels = std::numeric_limits<int64_t>::max();
+  int64_t slice_stride = 0;
 
   int64_t panels() const { return PanelsOf(rows); }
-  const std::byte* Panel(int64_t p) const { return data + p * panel_stride; }
+  const std::byte* Panel(int64_t p) const {
+    if (p < slice_panels) return data + p * panel_stride;
+    return data + p / slice_panels * slice_stride + p % slice_panels * panel_stride;
+  }
   int64_t bytes() const {
     return panels() * kernels::PanelBytes(dtype, cols);
   }  // of weights, padding included
@@ -42,8 +50,14 @@ using ProgressFn = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 // Collects the matrices of a model, then packs all of them into one arena with every thread. Those that stand
 // in the file as panels already are used where they are. The destinations must stay where they are until Pack
 // returns.
+//
+// Of several memory nodes each has a region of the arena, and in it a slice of every matrix at the same
+// place: the first node the first panels, and so on. Then panels of a file are copied too, since its pages
+// lie wherever they were read.
 class Packer {
  public:
+  explicit Packer(int nodes = 1) : nodes_(nodes) {}
+
   void Matrix(const MatrixSource& source, Precision precision, PackedMatrix* out);
   // Gate and up of one expert, panel by panel, then down; the three contiguous and aligned to 4 KiB. `gate`
   // may be null.
@@ -52,7 +66,10 @@ class Packer {
   // A vector (norm weights, biases) as floats, `add` added to each.
   void Vector(const WeightView& view, const float** out, float add = 0);
 
+  // `team` has as many nodes.
   Result<Arena> Pack(ThreadTeam& team, const ProgressFn& progress);
+  // Behind Pack: why the system placed nothing; empty: it did, or there is one node.
+  const std::string& not_placed() const { return not_placed_; }
 
   // Every matrix and the view that it comes from.
   struct Origin {
@@ -65,7 +82,7 @@ class Packer {
   struct RunJob {
     PanelRun run;
     std::vector<PackedMatrix*> out;  // of each part
-    int64_t at;                      // offset in the arena of panel 0
+    int64_t at;                      // offset in a region of panel 0, or of its slice's first
   };
   struct VectorJob {
     const WeightView* view;
@@ -73,19 +90,26 @@ class Packer {
     int64_t at;
     float add;
   };
-  struct Slice {  // a unit of parallel work: some panels of a run
+  struct Piece {  // a unit of parallel work: some panels of a run
     const RunJob* job;
     int64_t first_panel, panels;
+    int node;
   };
   void Run(PanelRun run, std::vector<PackedMatrix*> out, int64_t alignment);
   int64_t Place(int64_t bytes, int64_t alignment);
-  std::vector<Slice> Slices() const;
+  int64_t SlicePanels(const PanelRun& run) const { return SliceLength(run.panels(), nodes_); }
+  std::vector<Piece> Pieces() const;  // node by node
+  int64_t RegionBytes() const;
+  void PlaceRegions(const Arena& arena, const NodeLayout& layout);
+  void PointInto(std::byte* arena);
   void FillVectors(std::byte* arena) const;
 
   std::vector<RunJob> runs_;
   std::vector<VectorJob> vectors_;
   std::vector<Origin> origins_;
-  int64_t size_ = 0;
+  const int nodes_;
+  int64_t size_ = 0;  // of a region
+  std::string not_placed_;
 };
 
 }  // namespace sluice::model

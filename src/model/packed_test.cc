@@ -179,6 +179,39 @@ TEST(Packer, AnExpertIsContiguousAndAligned) {
   EXPECT_EQ(Unpack(d), down.values);
 }
 
+// Each memory node's slice of every matrix lies in the node's own region, at the same place; whoever packs.
+TEST(Packer, SlicesCoverEveryMatrixOnce) {
+  const NodeLayout layout{{{0, {0}}, {1, {1}}, {2, {2}}}};
+  for (const int64_t rows : {5, 16, 33, 48, 200}) {
+    const Stored gate = Store(DType::kQ4_0, rows, 64, 7), up = Store(DType::kQ4_0, rows, 64, 8),
+                 down = Store(DType::kQ8_0, 64, 64, 9), norm = Store(DType::kF32, 1, 300, 10);
+    for (const int threads : {1, 2, 3}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, " << threads << " threads");
+      const MatrixSource gate_source = MatrixSource::Whole(gate.view);
+      PackedMatrix g, u, d;
+      const float* vector = nullptr;
+      Packer packer(3);
+      packer.Vector(norm.view, &vector);
+      packer.Expert(&gate_source, MatrixSource::Whole(up.view), MatrixSource::Whole(down.view),
+                    Precision::kNative, &g, &u, &d);
+      ThreadTeam team(threads, layout);
+      const auto arena = packer.Pack(team, {});
+      ASSERT_TRUE(arena);
+      const int64_t region = arena->size() / 3;
+      for (const PackedMatrix* m : {&g, &u, &d})
+        for (int64_t p = 0; p < m->panels(); ++p) {
+          const int64_t node = p / SliceLength(m->panels(), 3), in_slice = p % SliceLength(m->panels(), 3);
+          EXPECT_EQ(m->Panel(p), m->data + node * region + in_slice * m->panel_stride) << "panel " << p;
+        }
+      EXPECT_EQ(Unpack(g), gate.values);
+      EXPECT_EQ(Unpack(u), up.values);
+      EXPECT_EQ(Unpack(d), down.values);
+      EXPECT_TRUE(std::equal(norm.values.begin(), norm.values.end(), vector));
+      EXPECT_FALSE(packer.not_placed().empty()) << "no machine that runs this has a node 2";
+    }
+  }
+}
+
 TEST(Packer, ReportsProgressToTheEnd) {
   const Stored s = Store(DType::kF32, 4000, 300, 10);
   PackedMatrix matrix;

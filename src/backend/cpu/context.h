@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "base/arena.h"
+#include "base/node_layout.h"
 #include "kernels/table.h"
 #include "kv/pool.h"
 #include "model/plan.h"
@@ -128,6 +129,7 @@ struct Context {
   AdapterRows* adapters = nullptr;  // null: no sequence of the batch has an adapter
   const SpanStates* spans = nullptr;
   int workers = 1;
+  int nodes = 1;  // memory nodes, each with a slice of every matrix
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits, then those that want states
   int64_t logits = 0;                               // how many of the former
@@ -172,6 +174,48 @@ inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
   return PanelsPerTile(panels, c.tokens(), c);
 }
 inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
+
+struct PanelRange {
+  int64_t first = 0, last = 0;
+  int64_t size() const { return last - first; }
+};
+// The panels of a matrix that a memory node holds.
+inline PanelRange SliceOf(int64_t panels, const Context& c, int node) {
+  const int64_t length = SliceLength(panels, c.nodes);
+  return {std::min(node * length, panels), std::min((node + 1) * length, panels)};
+}
+
+// How the panels of one matrix, or of several of one shape, are cut into tiles: node by node, so that no tile
+// reads from two.
+class PanelTiling {
+ public:
+  PanelTiling(int64_t panels, int64_t per_tile, const Context& c)
+      : panels_(panels), per_tile_(per_tile), context_(c) {}
+  PanelTiling(int64_t panels, const Context& c) : PanelTiling(panels, PanelsPerTile(panels, c), c) {}
+
+  int64_t TilesOf(int node) const { return Tiles(SliceOf(panels_, context_, node).size(), per_tile_); }
+  int64_t FirstTile(int node) const {
+    int64_t first = 0;
+    for (int n = 0; n < node; ++n) first += TilesOf(n);
+    return first;
+  }
+  int64_t tiles() const { return FirstTile(context_.nodes); }
+  // The tile-th of a node.
+  PanelRange PanelsOf(int node, int64_t tile) const {
+    const PanelRange slice = SliceOf(panels_, context_, node);
+    const int64_t first = slice.first + tile * per_tile_;
+    return {first, std::min(first + per_tile_, slice.last)};
+  }
+  PanelRange PanelsOf(int64_t tile) const {
+    int node = 0;
+    for (; tile >= TilesOf(node); ++node) tile -= TilesOf(node);
+    return PanelsOf(node, tile);
+  }
+
+ private:
+  int64_t panels_, per_tile_;
+  const Context& context_;
+};
 
 inline constexpr int64_t kTokenBlock = 128;  // activations that stay in the cache while panels pass
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <deque>
 
 #include "backend/cpu/adapters.h"
 #include "backend/cpu/attend_cut.h"
@@ -26,7 +27,9 @@ class CpuBackend final : public Backend {
         spans_(std::move(spans)),
         pool_(std::move(pool)),
         workers_(static_cast<size_t>(team.size())),
-        progress_(std::max(plan_.steps.size(), plan_.encoder_steps.size())) {
+        ends_(static_cast<size_t>(model.nodes)) {
+    for (size_t s = 0; s < std::max(plan_.steps.size(), plan_.encoder_steps.size()); ++s)
+      progress_.emplace_back(model.nodes);
     const int64_t assignments = int64_t{options.max_tokens} * plan_.max_top_k;
     routing_.experts.resize(assignments);
     routing_.weights.resize(assignments);
@@ -44,6 +47,7 @@ class CpuBackend final : public Backend {
     context_.choice = &choice_;
     context_.spans = &spans_;
     context_.workers = team.size();
+    context_.nodes = model.nodes;
     context_.rope = &rope_;
     context_.sequence_runs = &sequence_runs_;
   }
@@ -70,10 +74,6 @@ class CpuBackend final : public Backend {
     context_.batch = &batch;
     context_.outputs = outputs_;
     context_.adapters = adapter_rows_.Start(batch, plan_) ? &adapter_rows_ : nullptr;
-    for (Progress& p : progress_) {
-      p.next.store(0, std::memory_order_relaxed);
-      p.done.store(0, std::memory_order_relaxed);
-    }
     Begin(0);
     auto work = [this](int worker) { RunSteps(worker); };
     team_.Run(work);
@@ -91,20 +91,23 @@ class CpuBackend final : public Backend {
 
  private:
   struct alignas(64) Progress {
-    std::atomic<int64_t> next{0}, done{0}, tiles{0};
+    explicit Progress(int nodes) : claims(nodes) {}
+    NodeClaims claims;
+    int64_t tiles = 0;
+    alignas(64) std::atomic<int64_t> done{0};
   };
 
   // Works on the step that is open until all steps are done. A step ends with its last tile, whoever runs it,
   // and that worker opens the next: nobody waits for a worker that holds no tile.
   void RunSteps(int worker) {
     const uint32_t end = static_cast<uint32_t>(steps_.size());
+    const int node = std::min(team_.NodeOf(worker), context_.nodes - 1);
     for (uint32_t s = open_.load(std::memory_order_acquire); s < end;
          s = open_.load(std::memory_order_acquire)) {
       Progress& p = progress_[s];
-      const int64_t tiles = p.tiles.load(std::memory_order_relaxed);
       const int64_t ran =
-          clock_.on() ? TimeTiles(s, tiles, worker) : RunTiles(steps_[s], p.next, tiles, workers_[worker]);
-      if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == tiles) {
+          clock_.on() ? TimeTiles(s, node, worker) : RunTiles(steps_[s], p.claims, node, workers_[worker]);
+      if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == p.tiles) {
         Begin(s + 1);
       } else {
         AwaitChange(open_, s);
@@ -112,29 +115,33 @@ class CpuBackend final : public Backend {
     }
   }
 
-  int64_t RunTiles(const model::Step& step, std::atomic<int64_t>& next, int64_t tiles, Worker& worker) {
+  int64_t RunTiles(const model::Step& step, NodeClaims& claims, int node, Worker& worker) {
     int64_t ran = 0;
-    for (int64_t tile = next.fetch_add(1, std::memory_order_relaxed); tile < tiles;
-         tile = next.fetch_add(1, std::memory_order_relaxed), ++ran)
+    for (int64_t tile = claims.Claim(node); tile >= 0; tile = claims.Claim(node), ++ran)
       std::visit([&](const auto& op) { RunTile(op, context_, worker, tile); }, step.op);
     return ran;
   }
 
-  int64_t TimeTiles(uint32_t s, int64_t tiles, int worker) {
+  int64_t TimeTiles(uint32_t s, int node, int worker) {
     const StepClock::Clock::time_point start = StepClock::Clock::now();
-    const int64_t ran = RunTiles(steps_[s], progress_[s].next, tiles, workers_[worker]);
+    const int64_t ran = RunTiles(steps_[s], progress_[s].claims, node, workers_[worker]);
     clock_.Add(worker, s, StepClock::Clock::now() - start, ran);
     return ran;
   }
 
   // Opens the first step from s on that has tiles.
   void Begin(uint32_t s) {
-    int64_t tiles = 0;
     for (; s < steps_.size(); ++s) {
-      tiles = std::visit([&](const auto& op) { return TileCount(op, context_); }, steps_[s].op);
-      if (tiles > 0) break;
+      for (int node = 0; node < context_.nodes; ++node)
+        ends_[node] =
+            std::visit([&](const auto& op) { return FirstTile(op, context_, node + 1); }, steps_[s].op);
+      if (ends_.back() > 0) break;
     }
-    if (s < steps_.size()) progress_[s].tiles.store(tiles, std::memory_order_relaxed);
+    if (s < steps_.size()) {
+      progress_[s].claims.Open(ends_);
+      progress_[s].tiles = ends_.back();
+      progress_[s].done.store(0, std::memory_order_relaxed);
+    }
     clock_.Open(s);
     open_.store(s, std::memory_order_release);
     open_.notify_all();
@@ -277,7 +284,8 @@ class CpuBackend final : public Backend {
   std::vector<std::vector<float>> rope_;
   std::vector<Worker> workers_;
   std::span<const model::Step> steps_;         // of this batch
-  std::vector<Progress> progress_;             // [steps]
+  std::deque<Progress> progress_;              // [steps]
+  std::vector<int64_t> ends_;                  // [memory nodes], in Begin
   alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
   std::vector<TokenRun> runs_;

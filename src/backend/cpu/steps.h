@@ -1,5 +1,7 @@
 // One pair of overloads per step: how many tiles it has for this batch, and how one tile is run. Tiles of a
-// step are independent: workers take them in any order.
+// step are independent: workers take them in any order. Where memory has several nodes, a step that reads
+// their slices of matrices has the first node's tiles first, and says where each node's begin; of other steps
+// each node takes as many.
 #pragma once
 
 #include "backend/cpu/context.h"
@@ -39,5 +41,15 @@ SLUICE_STEP(AdaptStep);
 SLUICE_STEP(AdaptExpertsStep);
 
 #undef SLUICE_STEP
+
+template <typename Step>
+int64_t FirstTile(const Step& step, const Context& c, int node) {
+  return TileCount(step, c) * node / c.nodes;
+}
+int64_t FirstTile(const model::ProjectStep& step, const Context& c, int node);
+int64_t FirstTile(const model::ResidualStep& step, const Context& c, int node);
+int64_t FirstTile(const model::HeadStep& step, const Context& c, int node);
+int64_t FirstTile(const model::GateUpStep& step, const Context& c, int node);
+int64_t FirstTile(const model::DownStep& step, const Context& c, int node);
 
 }  // namespace sluice::backend::cpu

@@ -77,23 +77,36 @@ int64_t PanelsOf(const model::ProjectStep& step) {
   for (const auto& part : step.parts) panels += part.matrix->panels();
   return panels;
 }
+// Of all parts on one memory node.
+int64_t TilesOf(const model::ProjectStep& step, const Context& c, int node, int64_t per_tile) {
+  int64_t panels = 0;
+  for (const auto& part : step.parts) panels += SliceOf(part.matrix->panels(), c, node).size();
+  return Tiles(panels, per_tile);
+}
 }  // namespace
 
-int64_t TileCount(const model::ProjectStep& step, const Context& c) {
-  const int64_t panels = PanelsOf(step);
-  return Tiles(panels, PanelsPerTile(panels, c));
+int64_t FirstTile(const model::ProjectStep& step, const Context& c, int node) {
+  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
+  int64_t first = 0;
+  for (int n = 0; n < node; ++n) first += TilesOf(step, c, n, per_tile);
+  return first;
 }
+int64_t TileCount(const model::ProjectStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
   const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
+  int node = 0;
+  for (int64_t tiles; tile >= (tiles = TilesOf(step, c, node, per_tile)); ++node) tile -= tiles;
   const auto same = [](int64_t t) { return t; };
   const int64_t slots = static_cast<int64_t>(step.parts.size());
-  int64_t part_first = 0, slot = -1;  // panels are counted over all parts
+  int64_t part_first = 0, slot = -1;  // panels are counted over all parts on the node
   for (const auto& part : step.parts) {
     ++slot;
     const model::PackedMatrix& m = *part.matrix;
-    const int64_t begin = std::clamp<int64_t>(tile * per_tile - part_first, 0, m.panels());
-    const int64_t end = std::clamp<int64_t>((tile + 1) * per_tile - part_first, 0, m.panels());
-    part_first += m.panels();
+    const PanelRange slice = SliceOf(m.panels(), c, node);
+    const int64_t at = slice.first + tile * per_tile - part_first;
+    const int64_t begin = std::clamp(at, slice.first, slice.last);
+    const int64_t end = std::clamp(at + per_tile, slice.first, slice.last);
+    part_first += slice.size();
     if (begin == end) continue;
     TakeRows(c, worker, step.in, m, c.tokens());
     const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(part.out, t) + row; };
@@ -106,13 +119,13 @@ void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, i
   }
 }
 
-int64_t TileCount(const model::ResidualStep& step, const Context& c) {
-  return Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
+int64_t FirstTile(const model::ResidualStep& step, const Context& c, int node) {
+  return PanelTiling(step.matrix->panels(), c).FirstTile(node);
 }
+int64_t TileCount(const model::ResidualStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const int64_t per_tile = PanelsPerTile(m.panels(), c);
-  const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
+  const auto [first, last] = PanelTiling(m.panels(), c).PanelsOf(tile);
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
   const int64_t width = (last - first) * kPanelRows;
   float* product = worker.Floats(c.tokens() * width);
@@ -147,13 +160,13 @@ void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t)
                    c.buffers->Row(Buffer::kStream, t));
 }
 
-int64_t TileCount(const model::HeadStep& step, const Context& c) {
-  return c.logits == 0 ? 0 : Tiles(step.matrix->panels(), PanelsPerTile(step.matrix->panels(), c));
+int64_t FirstTile(const model::HeadStep& step, const Context& c, int node) {
+  return c.logits == 0 ? 0 : PanelTiling(step.matrix->panels(), c).FirstTile(node);
 }
+int64_t TileCount(const model::HeadStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const int64_t per_tile = PanelsPerTile(m.panels(), c);
-  const int64_t first = tile * per_tile, last = std::min(first + per_tile, m.panels());
+  const auto [first, last] = PanelTiling(m.panels(), c).PanelsOf(tile);
   const int64_t n = c.logits;
   TakeRows(c, worker, Buffer::kFinal, m, n);
   const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; };

@@ -34,17 +34,20 @@ void GroupByExpert(const model::Router& router, const Context& c) {
   }
 }
 
-// How gate_up is cut: an expert of many tokens, as a shared one is, into tiles of fewer panels.
+// How gate_up is cut: an expert of many tokens, as a shared one is, into tiles of fewer panels. A memory
+// node's slices of all experts stand together.
 class GateUpTiling {
  public:
-  GateUpTiling(const model::GateUpStep& step, const Context& c) {
+  GateUpTiling(const model::GateUpStep& step, const Context& c) : context_(c) {
     int64_t cost = 0;
     ForEachGroup(step, c,
                  [&](const ExpertGroup& g, const FfnWeights& w) { cost += w.up.panels() * Cost(g); });
     cost_per_tile_ = cost / TilesWanted(c.tokens(), c);
   }
   int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / Cost(g)); }
-  int64_t Count(const ExpertGroup& g, const FfnWeights& w) const { return Tiles(w.up.panels(), PerTile(g)); }
+  PanelTiling Of(const ExpertGroup& g, const FfnWeights& w) const {
+    return {w.up.panels(), PerTile(g), context_};
+  }
 
  private:
   // Of a panel: to read it takes as long as to multiply it with a few rows.
@@ -52,6 +55,7 @@ class GateUpTiling {
     constexpr int32_t kReadInRows = 6;
     return std::max(g.count, kReadInRows);
   }
+  const Context& context_;
   int64_t cost_per_tile_ = 1;
 };
 
@@ -160,24 +164,29 @@ namespace {
 constexpr int64_t kFewRows = 8, kPanelsTogether = 8;
 }  // namespace
 
-int64_t TileCount(const model::GateUpStep& step, const Context& c) {
+int64_t FirstTile(const model::GateUpStep& step, const Context& c, int node) {
   const GateUpTiling tiling(step, c);
-  int64_t tiles = 0;
-  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) { tiles += tiling.Count(g, w); });
-  return tiles;
+  int64_t first = 0;
+  for (int n = 0; n < node; ++n)
+    ForEachGroup(step, c,
+                 [&](const ExpertGroup& g, const FfnWeights& w) { first += tiling.Of(g, w).TilesOf(n); });
+  return first;
 }
+int64_t TileCount(const model::GateUpStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
   const GateUpTiling tiling(step, c);
-  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-    const int64_t per_tile = tiling.PerTile(g), tiles = tiling.Count(g, w);
-    if (tile >= 0 && tile < tiles) {
-      const int64_t last = std::min((tile + 1) * per_tile, w.up.panels());
-      const int64_t together = g.count > kFewRows ? kPanelsTogether : per_tile;
-      for (int64_t p = tile * per_tile; p < last; p += together)
-        GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
-    }
-    tile -= tiles;
-  });
+  for (int node = 0; node < c.nodes && tile >= 0; ++node)
+    ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+      const PanelTiling panels = tiling.Of(g, w);
+      const int64_t tiles = panels.TilesOf(node);
+      if (tile >= 0 && tile < tiles) {
+        const auto [first, last] = panels.PanelsOf(node, tile);
+        const int64_t together = g.count > kFewRows ? kPanelsTogether : tiling.PerTile(g);
+        for (int64_t p = first; p < last; p += together)
+          GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
+      }
+      tile -= tiles;
+    });
 }
 
 int64_t TileCount(const model::QuantizeHiddenStep& step, const Context& c) {
@@ -207,12 +216,12 @@ int64_t OutputPanelsPerTile(const model::DownStep& step, const Context& c) {
 }
 }  // namespace
 
-int64_t TileCount(const model::DownStep& step, const Context& c) {
-  return Tiles(OutputPanels(step), OutputPanelsPerTile(step, c));
+int64_t FirstTile(const model::DownStep& step, const Context& c, int node) {
+  return PanelTiling(OutputPanels(step), OutputPanelsPerTile(step, c), c).FirstTile(node);
 }
+int64_t TileCount(const model::DownStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t panels = OutputPanels(step), per_tile = OutputPanelsPerTile(step, c);
-  const int64_t first = tile * per_tile, last = std::min(first + per_tile, panels);
+  const auto [first, last] = PanelTiling(OutputPanels(step), OutputPanelsPerTile(step, c), c).PanelsOf(tile);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
   const int64_t width = SpreadStride((last - first) * kPanelRows);

@@ -1,0 +1,38 @@
+#include "base/node_layout.h"
+
+#include <fmt/format.h>
+#include <linux/mempolicy.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace sluice {
+
+Status PlaceOnNode(std::byte* at, int64_t bytes, int node) {
+  constexpr int kBits = 64;  // of a word of the mask
+  if (bytes <= 0) return {};
+  std::vector<uint64_t> mask(static_cast<size_t>(node / kBits + 1), 0);
+  mask[static_cast<size_t>(node / kBits)] = uint64_t{1} << node % kBits;
+  // The kernel reads one bit less than it is told.
+  if (::syscall(SYS_mbind, at, static_cast<size_t>(bytes), MPOL_PREFERRED, mask.data(),
+                mask.size() * kBits + 1, 0) == 0)
+    return {};
+  return Fail(ErrorCode::kOs,
+              fmt::format("memory cannot be placed on node {}: {}", node, std::strerror(errno)),
+              "allow the program to call mbind (in a container: its seccomp profile, or CAP_SYS_NICE)");
+}
+
+NodeClaims::NodeClaims(int nodes)
+    : nodes_(nodes), shares_(std::make_unique<Share[]>(static_cast<size_t>(nodes))) {}
+
+void NodeClaims::Open(std::span<const int64_t> ends) {
+  int64_t begin = 0;
+  for (size_t n = 0; n < ends.size(); ++n) {
+    shares_[n].next.store(begin, std::memory_order_relaxed);
+    shares_[n].end = begin = ends[n];
+  }
+}
+
+}  // namespace sluice
