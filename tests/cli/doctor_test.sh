@@ -10,6 +10,7 @@ cp out machine.json
 python3 -c '
 import json
 machine = json.load(open("machine.json"))
+assert "node" in machine["placement"], machine["placement"]
 assert machine["processor"]["cpus"] > 0 and machine["memory"]["total_bytes"] > 0
 threads = [s["threads"] for s in machine["scaling"]]
 assert threads == sorted(set(threads)) and threads[0] == 1 and threads[-1] == machine["usable_cores"]
