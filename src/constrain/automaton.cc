@@ -154,6 +154,7 @@ class Flattener {
       state.leaf = state.accepts && state.edges == next.edges && state.calls == next.calls &&
                    state.tokens == next.tokens && state.enters == next.enters;
     }
+    NumberClasses();
     out_.start = determined_.starts[network_.root];
     out_.may_be_empty = network_.rules[network_.root].nullable;
     return std::move(out_);
@@ -166,6 +167,13 @@ class Flattener {
   Automaton out_;
   std::vector<std::pair<uint32_t, uint32_t>> counter_states_;  // network counter, place among counting states
   std::vector<uint32_t> places_;
+
+  void NumberClasses() {
+    std::array<bool, 257> begins{};
+    for (const Automaton::Edge& edge : out_.edges) begins[edge.first] = begins[edge.last + size_t{1}] = true;
+    for (size_t byte = 1; byte < 256; ++byte)
+      out_.byte_class[byte] = static_cast<uint8_t>(out_.byte_class[byte - 1] + (begins[byte] ? 1 : 0));
+  }
 
   uint32_t CounterState(uint32_t counter) {
     places_.resize(network_.counters.size(), Determined::kNone);

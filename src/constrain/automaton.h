@@ -1,6 +1,7 @@
 // A grammar ready to run: a pushdown automaton over bytes, as deterministic as its rules allow.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Automaton {
   std::vector<TokenEdge> tokens;
   std::vector<uint32_t> enters;  // counting states that are entered without reading anything
   std::vector<Counter> counters;
+  std::array<uint8_t, 256> byte_class{};  // no edge tells bytes of one class apart; rising
   uint32_t start = 0;
   bool may_be_empty = false;  // the grammar matches the empty text
 

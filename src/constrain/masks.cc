@@ -1,89 +1,46 @@
 #include "constrain/masks.h"
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 namespace sluice::constrain {
 namespace {
 
-constexpr size_t kMostIds = 2048;        // above, a token set is kept as bits
-constexpr size_t kMostExitNodes = 4096;  // nodes left to walk for each stack
+constexpr size_t kMostBehindExits = 2048;  // tokens left to walk for each stack
 constexpr int kMostFrames = 6;
+constexpr size_t kShort = 4;  // bytes of tokens that are not worth being looked up apart
+constexpr size_t kNear = TokenTrie::kMostCharacters - 3;  // to a maximum, which a few characters reach
 
 }  // namespace
 
-bool TokenSet::contains(int32_t token) const {
-  if (bits.empty()) return std::ranges::binary_search(ids, token);
-  const auto t = static_cast<size_t>(token);
-  return token >= 0 && t / 64 < bits.size() && (bits[t / 64] >> (t % 64) & 1);
-}
-
-void Masks::AddToken(int32_t token) {
-  const auto t = static_cast<size_t>(token);
-  if (t / 64 >= marked_.size()) return;
-  const uint64_t bit = uint64_t{1} << (t % 64);
-  marked_count_ += (marked_[t / 64] & bit) == 0;
-  marked_[t / 64] |= bit;
-}
-
-void Masks::AddTokens(uint32_t node) {
-  const auto nodes = trie_.nodes();
-  for (uint32_t t = nodes[node].token; t < nodes[node + 1].token; ++t) AddToken(trie_.tokens()[t]);
-}
-
-TokenSet Masks::TakeMarked() {
-  TokenSet set;
-  if (marked_count_ > kMostIds) {
-    set.bits.assign(marked_.size(), 0);
-    set.bits.swap(marked_);
-  } else {
-    set.ids.reserve(marked_count_);
-    for (size_t word = 0; marked_count_ > 0 && word < marked_.size(); ++word)
-      for (; marked_[word] != 0; marked_[word] &= marked_[word] - 1)
-        set.ids.push_back(static_cast<int32_t>(word * 64) + std::countr_zero(marked_[word]));
-  }
-  marked_count_ = 0;
-  bytes_ += set.ids.size() * sizeof(int32_t) + set.bits.size() * sizeof(uint64_t) + 64;
-  return set;
-}
-
-// Walks the descendants of `node`, in front of which the text led to `config`.
-void Masks::WalkFrom(ConfigId config, uint32_t node, std::vector<uint32_t>* exits) {
-  const auto nodes = trie_.nodes();
-  const uint32_t end = nodes[node].end;
-  path_[nodes[node].depth] = config;
-  for (uint32_t i = node + 1; i < end;) {
-    const TokenTrie::Node& at = nodes[i];
-    const ConfigId next = stacks_.Step(path_[at.depth - 1u], at.byte);
-    if (next == kDead) {
-      i = at.end;
-      continue;
-    }
-    path_[at.depth] = next;
-    AddTokens(i);
-    if (exits != nullptr && stacks_.config(next).leaves && at.end > i + 1) exits->push_back(i);
-    if (stacks_.overflowed()) return;
-    ++i;
-  }
-}
-
-// As long as no token can reach the ends of a repetition, it does not matter where in it one is.
-uint32_t Masks::TypicalCount(const Frame& frame) const {
+Masks::Distance Masks::DistanceOf(const Frame& frame) const {
   const auto& automaton = stacks_.automaton();
   const uint32_t index = automaton.states[frame.state].counter;
-  if (index == Automaton::kNoCounter) return frame.count;
+  if (index == Automaton::kNoCounter || frame.count == kBelowMinimum || frame.count == kWithinBounds)
+    return {};
   const Automaton::Counter& counter = automaton.counters[index];
-  const auto reach = static_cast<uint32_t>(trie_.longest() + 1);
-  const uint32_t left = counter.maximum == kUnbounded ? kUnbounded : counter.maximum - frame.count;
-  if (left <= reach) return frame.count;
-  const uint32_t first = std::max(counter.minimum, 1u);
-  if (frame.count >= counter.minimum) {
-    const uint32_t most = counter.maximum == kUnbounded ? kUnbounded : counter.maximum - first;
-    return most > reach ? first : frame.count;
+  const auto bytes = [&](uint32_t end) {
+    if (end == kUnbounded) return SIZE_MAX;
+    return end - frame.count > 2 ? size_t{end - frame.count - 2} : 0;
+  };
+  const size_t to_maximum = bytes(counter.maximum);
+  return {to_maximum, frame.count < counter.minimum ? bytes(counter.minimum) : to_maximum};
+}
+
+Masks::Far Masks::FarFrom(size_t Distance::* which, size_t least, const std::vector<Frame>& frames,
+                          StackId bottom) {
+  Far far = {bottom, SIZE_MAX};
+  for (size_t i = frames.size(); i-- > 0;) {
+    uint32_t count = frames[i].count;
+    const uint32_t index = stacks_.automaton().states[frames[i].state].counter;
+    const size_t distance = DistanceOf(frames[i]).*which;
+    if (index != Automaton::kNoCounter && count != kBelowMinimum && distance >= least) {
+      count = count >= stacks_.automaton().counters[index].minimum ? kWithinBounds : kBelowMinimum;
+      far.distance = std::min(far.distance, distance);
+    }
+    far.top = stacks_.Push(frames[i].state, count, far.top);
   }
-  const uint32_t needed = counter.minimum - frame.count;
-  if (needed <= reach || counter.minimum - 1 <= reach) return frame.count;
-  return 1;
+  return far;
 }
 
 Masks::Cut Masks::CutBelow(StackId stack, int frames) {
@@ -95,36 +52,64 @@ Masks::Cut Masks::CutBelow(StackId stack, int frames) {
     kept.push_back(frame);
     stack = frame.below;
   }
-  StackId top = stack == kBottom ? kBottom : kUnknown;
-  for (size_t i = kept.size(); i-- > 0;) top = stacks_.Push(kept[i].state, TypicalCount(kept[i]), top);
-  return {top, stack};
+  const StackId bottom = stack == kBottom ? kBottom : kUnknown;
+  return {FarFrom(&Distance::to_ends, trie_.longest(), kept, bottom).top, stack};
 }
 
 const Masks::Part& Masks::PartOf(StackId top) {
-  const auto [at, added] = parts_.try_emplace(top);
-  Part& part = at->second;
-  if (!added) return part;
-  std::vector<uint64_t> before(trie_.size() / 64 + 1);
-  before.swap(marked_);
-  const size_t count_before = std::exchange(marked_count_, 0);
-  WalkFrom(stacks_.Alone(top), 0, &part.exits);
-  size_t left = 0;
-  for (const uint32_t exit : part.exits) left += trie_.nodes()[exit].end - exit - 1;
-  part.deeper = left > kMostExitNodes;
-  if (part.deeper) part.exits.clear();
-  part.exits.shrink_to_fit();
-  if (part.deeper) {
-    marked_.assign(marked_.size(), 0);
-    marked_count_ = 0;
-  }
-  part.allowed = TakeMarked();
-  bytes_ += sizeof(Part) + 64 + part.exits.size() * sizeof(uint32_t);
-  marked_.swap(before);
-  marked_count_ = count_before;
+  const auto found = parts_.find(top);
+  if (found != parts_.end()) return found->second;
+  Part& part = parts_.emplace(top, ComputePart(top)).first->second;
+  part.exits.nodes.shrink_to_fit();
+  bytes_ += sizeof(Part) + 64 + part.exits.nodes.size() * sizeof(uint32_t) + part.allowed.bytes();
   return part;
 }
 
-void Masks::AddStack(StackId stack) {
+Masks::Part Masks::ComputePart(StackId top) {
+  std::vector<Frame> frames;
+  StackId bottom = top;
+  for (; bottom != kBottom && bottom != kUnknown; bottom = frames.back().below)
+    frames.push_back(stacks_.frame(bottom));
+  Part part;
+  TokenSetBuilder allowed(trie_.size());
+  VocabularyWalk::Task task = {
+      .config = stacks_.Alone(top), .exits = &part.exits, .most_behind_exits = kMostBehindExits};
+  // Far from its ends a repetition reads no more than here, as long as the maximum is not reached.
+  const Far within = FarFrom(&Distance::to_maximum, kNear, frames, bottom);
+  if (within.distance != SIZE_MAX) {
+    task.known = walk_.KnownFrom(stacks_.Alone(within.top));
+    const size_t characters = std::exchange(task.known.characters, SIZE_MAX);
+    task.known.bytes = std::min({task.known.bytes, characters, within.distance});
+  }
+  if (task.known.kinds == 0 || task.known.bytes < kNear) task.known = walk_.KnownFrom(task.config);
+  walk_.Add(task.known, &allowed);
+  // Short tokens do not reach either end.
+  if (const Far far = FarFrom(&Distance::to_ends, kShort, frames, bottom); far.distance != SIZE_MAX) {
+    task.longer_than = far.distance;
+    part.deeper = !AddShort(PartOf(far.top), far.distance, &part.exits, &allowed);
+  }
+  part.deeper = part.deeper || !walk_.Run(task, &allowed);
+  if (part.deeper) return {.deeper = true};
+  part.allowed = allowed.Take();
+  return part;
+}
+
+bool Masks::AddShort(const Part& part, size_t bytes, Exits* exits, TokenSetBuilder* out) {
+  if (part.deeper) return false;
+  TokenSetBuilder allowed(trie_.size());
+  allowed.Add(part.allowed);
+  allowed.Remove(trie_.longer_than(bytes));
+  out->Add(allowed.Take());
+  for (const uint32_t node : part.exits.nodes) {
+    const TokenTrie::Node& at = trie_.nodes()[node];
+    if (at.deepest > bytes) continue;  // the walk for long tokens meets it
+    exits->nodes.push_back(node);
+    exits->behind += at.end - at.below;
+  }
+  return true;
+}
+
+void Masks::AddStack(StackId stack, TokenSetBuilder* out) {
   int frames = 1;
   Cut cut = CutBelow(stack, frames);
   const Part* part = &PartOf(cut.top);
@@ -133,41 +118,36 @@ void Masks::AddStack(StackId stack) {
     part = &PartOf(cut.top);
   }
   if (part->deeper) {  // nothing is gained by looking further: the whole stack is walked
-    WalkFrom(stacks_.Alone(stack), 0, nullptr);
+    const ConfigId config = stacks_.Alone(stack);
+    const KnownText known = walk_.KnownFrom(config);
+    walk_.Add(known, out);
+    walk_.Run({.config = config, .known = known}, out);
     return;
   }
-  for (const int32_t token : part->allowed.ids) AddToken(token);
-  if (!part->allowed.bits.empty()) {
-    marked_count_ = kMostIds + 1;
-    for (size_t word = 0; word < marked_.size(); ++word) marked_[word] |= part->allowed.bits[word];
-  }
-  if (part->exits.empty() || cut.below == kBottom) return;
+  out->Add(part->allowed);
+  if (part->exits.nodes.empty() || cut.below == kBottom) return;
   const ConfigId below = stacks_.ConfigOf(cut.below);
   if (stacks_.config(below).count == 0) return;
-  for (const uint32_t exit : part->exits) WalkFrom(below, exit, nullptr);
+  for (const uint32_t exit : part->exits.nodes) walk_.Run({.config = below, .node = exit}, out);
 }
 
 const TokenSet* Masks::Allowed(ConfigId config) {
-  const auto [at, added] = allowed_.try_emplace(config);
-  if (!added) return at->second.get();
-  marked_.resize(trie_.size() / 64 + 1);
-  path_.resize(trie_.longest() + 1);
+  const auto found = allowed_.find(config);
+  if (found != allowed_.end()) return found->second.get();
+  TokenSetBuilder allowed(trie_.size());
   const auto own = stacks_.stacks(config);
   for (const StackId stack : std::vector<StackId>(own.begin(), own.end())) {
     const uint32_t state = stacks_.frame(stack).state;
     const Automaton& automaton = stacks_.automaton();
     for (uint32_t t = automaton.states[state].tokens; t < automaton.states[state + 1].tokens; ++t)
-      AddToken(automaton.tokens[t].token);
-    if (!stacks_.overflowed()) AddStack(stack);
+      if (const int32_t token = automaton.tokens[t].token; token < trie_.size())
+        allowed.Add(std::span(&token, 1));
+    if (!stacks_.overflowed()) AddStack(stack, &allowed);
   }
-  TokenSet set = TakeMarked();
-  if (stacks_.overflowed() || bytes() > limits_.bytes) {
-    allowed_.erase(config);
-    return nullptr;
-  }
-  auto& kept = allowed_[config];
-  kept = std::make_unique<TokenSet>(std::move(set));
-  return kept.get();
+  if (stacks_.overflowed() || bytes() > limits_.bytes) return nullptr;
+  auto kept = std::make_unique<TokenSet>(allowed.Take());
+  bytes_ += 64 + kept->bytes();
+  return (allowed_[config] = std::move(kept)).get();
 }
 
 ConfigId Masks::Accept(ConfigId config, int32_t token) {

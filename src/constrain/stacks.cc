@@ -12,7 +12,11 @@ uint64_t Mix(uint64_t hash, uint64_t value) {
 
 }  // namespace
 
-Stacks::Stacks(const Automaton& automaton, const Limits& limits) : automaton_(automaton), limits_(limits) {
+Stacks::Stacks(const Automaton& automaton, const Limits& limits)
+    : automaton_(automaton),
+      limits_(limits),
+      classes_(automaton.byte_class.back() + size_t{1}),
+      next_(classes_, kNotKnown) {
   frames_.resize(2);  // kBottom, kUnknown
   seen_.resize(2);
   Intern();  // kDead
@@ -61,10 +65,13 @@ void Stacks::Expand(StackId id) {
   const Automaton::State &state = states[frame.state], &next = states[frame.state + 1];
   if (state.counter != Automaton::kNoCounter) {
     const Automaton::Counter& counter = automaton_.counters[state.counter];
-    if (frame.count >= counter.minimum && frame.count > 0) Visit(Push(counter.next, 0, frame.below));
-    if (frame.count >= counter.maximum) return;
+    const bool far = frame.count == kBelowMinimum || frame.count == kWithinBounds;
+    const bool enough = far ? frame.count == kWithinBounds : frame.count >= counter.minimum;
+    if (enough && frame.count > 0) Visit(Push(counter.next, 0, frame.below));
+    if (!far && frame.count >= counter.maximum) return;
     const uint32_t most = counter.maximum == kUnbounded ? std::max(counter.minimum, 1u) : kMostRepeats;
-    Visit(Push(counter.body, 0, Push(frame.state, std::min(frame.count + 1, most), frame.below)));
+    const uint32_t count = far ? frame.count : std::min(frame.count + 1, most);
+    Visit(Push(counter.body, 0, Push(frame.state, count, frame.below)));
     return;
   }
   if (state.accepts) Visit(frame.below);
@@ -105,11 +112,11 @@ ConfigId Stacks::Intern() {
       found = at->second;
   if (found == kNotKnown) {
     found = static_cast<ConfigId>(configs_.size());
-    Remember(sizeof(Config) + sizeof(Row) + 48 + closed_.size() * sizeof(StackId));
+    Remember(sizeof(Config) + sizeof(size_t) + 48 + closed_.size() * sizeof(StackId));
     configs_.push_back(
         {static_cast<uint32_t>(members_.size()), static_cast<uint32_t>(closed_.size()), accepts_, leaves_});
     members_.insert(members_.end(), closed_.begin(), closed_.end());
-    rows_.emplace_back();
+    rows_.push_back(0);
     config_ids_.emplace(hash, found);
   }
   closed_.clear();
@@ -134,20 +141,34 @@ ConfigId Stacks::Alone(StackId stack) {
 ConfigId Stacks::ComputeStep(ConfigId config, uint8_t byte) {
   ++closure_;
   const Config from = configs_[config];
+  uint8_t first = 0, last = 255;  // of the bytes around this one that lead to the same
   for (uint32_t i = 0; i < from.count; ++i) {
     const Frame frame = frames_[members_[from.stacks + i]];
     const uint32_t end = automaton_.states[frame.state + 1].edges;
-    for (uint32_t e = automaton_.states[frame.state].edges; e < end && automaton_.edges[e].first <= byte; ++e)
-      if (byte <= automaton_.edges[e].last) Close(Push(automaton_.edges[e].target, 0, frame.below));
+    for (uint32_t e = automaton_.states[frame.state].edges; e < end; ++e) {
+      const Automaton::Edge& edge = automaton_.edges[e];
+      if (edge.first > byte) {
+        last = std::min(last, static_cast<uint8_t>(edge.first - 1));
+        break;
+      }
+      if (edge.last < byte) {
+        first = std::max(first, static_cast<uint8_t>(edge.last + 1));
+        continue;
+      }
+      first = std::max(first, edge.first);
+      last = std::min(last, edge.last);
+      Close(Push(edge.target, 0, frame.below));
+    }
   }
   const ConfigId next = Intern();
-  Row& row = rows_[config];
-  if (!row.asked) {
-    row.asked = true;
-  } else if (row.next == nullptr && Remember(sizeof(Next) + 256 * sizeof(ConfigId))) {
-    row.next = std::make_unique<Next>(256, kNotKnown);
+  if (rows_[config] == 0 && Remember(classes_ * sizeof(ConfigId))) {
+    rows_[config] = next_.size();
+    next_.resize(next_.size() + classes_, kNotKnown);
   }
-  if (row.next != nullptr) (*row.next)[byte] = next;
+  if (rows_[config] != 0)
+    std::fill(next_.begin() + static_cast<std::ptrdiff_t>(rows_[config] + automaton_.byte_class[first]),
+              next_.begin() + static_cast<std::ptrdiff_t>(rows_[config] + automaton_.byte_class[last] + 1),
+              next);
   return next;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -17,6 +16,9 @@ using ConfigId = uint32_t;
 // Below the lowest frame: the whole grammar has been read, or nobody knows what goes on there.
 constexpr StackId kBottom = 0, kUnknown = 1;
 constexpr ConfigId kDead = 0;
+
+// Counts of a repetition that is far from its ends: however often its body is read again, it stays so.
+constexpr uint32_t kBelowMinimum = UINT32_MAX, kWithinBounds = UINT32_MAX - 1;
 
 // A state, and under it the state that goes on when the rule of the first has ended.
 struct Frame {
@@ -41,9 +43,8 @@ class Stacks {
   ConfigId Start();  // in front of everything
   // The configuration after one more byte; kDead: no text goes on so.
   ConfigId Step(ConfigId config, uint8_t byte) {
-    Row& row = rows_[config];
-    if (row.next != nullptr && (*row.next)[byte] != kNotKnown) return (*row.next)[byte];
-    return ComputeStep(config, byte);
+    const ConfigId next = next_[rows_[config] + automaton_.byte_class[byte]];
+    return next != kNotKnown ? next : ComputeStep(config, byte);
   }
   ConfigId StepToken(ConfigId config, int32_t token);
   // That of a single stack, which may have ended its rule.
@@ -67,12 +68,6 @@ class Stacks {
 
  private:
   static constexpr ConfigId kNotKnown = UINT32_MAX;
-  using Next = std::vector<ConfigId>;
-  struct Row {
-    std::unique_ptr<Next> next;  // by byte; from the second question on
-    bool asked = false;
-  };
-
   ConfigId ComputeStep(ConfigId config, uint8_t byte);
   void Close(StackId stack);  // adds what can be read from here to closed_
   ConfigId Intern();          // of closed_ and what Close has found
@@ -87,7 +82,9 @@ class Stacks {
   std::vector<Config> configs_;
   std::vector<StackId> members_;
   std::unordered_multimap<uint64_t, ConfigId> config_ids_;
-  std::vector<Row> rows_;
+  const size_t classes_;        // of bytes
+  std::vector<size_t> rows_;    // by configuration: where its successors begin in next_
+  std::vector<ConfigId> next_;  // by class of bytes; the first row is of those that nobody asked about
 
   std::vector<StackId> open_, closed_;  // of the closure being computed
   std::vector<uint32_t> seen_;          // by stack: the closure that saw it last

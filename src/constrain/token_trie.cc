@@ -1,59 +1,152 @@
 #include "constrain/token_trie.h"
 
 #include <algorithm>
+#include <functional>
+
+#include "tokenizer/unicode.h"
 
 namespace sluice::constrain {
 namespace {
 
 constexpr size_t kLongestToken = 1024;  // longer ones are never needed, and left out
+constexpr size_t kMostKept = 32;
 
-size_t CommonLength(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+// What stands inside a string of JSON without escapes: most forms ask for it.
+Kinds InsideStrings() {
+  Kinds kinds = kBeyondAscii;
+  for (uint8_t byte = 0x20; byte < 0x80; ++byte)
+    if (byte != '"' && byte != '\\') kinds |= KindOfAscii(byte);
+  return kinds;
 }
 
 }  // namespace
 
 TokenTrie::TokenTrie(const tokenizer::Tokenizer& tokenizer)
     : bytes_(static_cast<size_t>(std::max(0, tokenizer.vocab_size()))),
+      kinds_(bytes_.size(), kAllKinds),
       end_tokens_(tokenizer.end_tokens().begin(), tokenizer.end_tokens().end()) {
-  std::vector<int32_t> order;
   for (int32_t id = 0; id < size(); ++id) {
     if (tokenizer.IsSpecial(id) || std::ranges::find(end_tokens_, id) != end_tokens_.end()) continue;
     std::string bytes = tokenizer.TokenBytes(id);
     if (bytes.empty() || bytes.size() > kLongestToken) continue;
     longest_ = std::max(longest_, bytes.size());
     bytes_[static_cast<size_t>(id)] = std::move(bytes);
-    order.push_back(id);
-  }
-  std::ranges::stable_sort(order, {}, [&](int32_t id) { return bytes(id); });
-  nodes_.push_back({0, 0, 0, 0});
-  std::vector<uint32_t> path = {0};  // open nodes; their ends are not known yet
-  std::string_view before;
-  const auto close = [&](size_t depth) {
-    for (; path.size() > depth + 1; path.pop_back())
-      nodes_[path.back()].end = static_cast<uint32_t>(nodes_.size());
-  };
-  for (const int32_t id : order) {
-    const std::string_view text = bytes(id);
-    const size_t common = CommonLength(before, text);
-    close(common);
-    for (size_t i = common; i < text.size(); ++i) {
-      path.push_back(static_cast<uint32_t>(nodes_.size()));
-      nodes_.push_back({0, static_cast<uint32_t>(tokens_.size()), static_cast<uint16_t>(i + 1),
-                        static_cast<uint8_t>(text[i])});
-    }
     tokens_.push_back(id);
-    before = text;
   }
-  close(0);
-  nodes_[0].end = static_cast<uint32_t>(nodes_.size());
-  nodes_.push_back({nodes_[0].end, static_cast<uint32_t>(tokens_.size()), 0, 0});
-  for (const int32_t id : order) {
-    const std::string_view text = bytes(id);
-    if (text.size() < 2 || text[0] != ' ' || static_cast<uint8_t>(text[1]) >= 0x80) continue;
-    drops_first_space_ = tokenizer.Decode(std::span(&id, 1)) == text.substr(1);
+  Sort();
+  CountCharacters();
+  AddNodes();
+  TokensOf(InsideStrings());
+  for (const int32_t id : tokens_) {
+    if (bytes(id).size() < 2 || bytes(id)[0] != ' ' || static_cast<uint8_t>(bytes(id)[1]) >= 0x80) continue;
+    drops_first_space_ = tokenizer.Decode(std::span(&id, 1)) == bytes(id).substr(1);
     break;
   }
+}
+
+void TokenTrie::Sort() {
+  std::vector<std::pair<std::string_view, int32_t>> texts;
+  std::vector<std::vector<int32_t>> of_length(longest_ + 1);
+  for (const int32_t id : tokens_) {
+    texts.emplace_back(bytes(id), id);
+    of_length[bytes(id).size()].push_back(id);
+  }
+  std::ranges::sort(texts);
+  std::ranges::transform(texts, tokens_.begin(), [](const auto& text) { return text.second; });
+  for (size_t length = of_length.size(); length-- > 0;)
+    by_length_.insert(by_length_.end(), of_length[length].begin(), of_length[length].end());
+}
+
+// Each byte that is not part of a whole character counts as one.
+void TokenTrie::CountCharacters() {
+  for (auto& bits : of_characters_) bits.resize(bytes_.size() / 64 + 1);
+  for (const int32_t id : tokens_) {
+    size_t count = 0;
+    for (size_t at = 0; at < bytes(id).size(); ++count) {
+      const auto c = tokenizer::DecodeAt(bytes(id), at);
+      at += c.status == tokenizer::Decoded::kValid ? c.size : 1;
+    }
+    if (count > kMostCharacters) continue;
+    of_characters_[count - 1][static_cast<size_t>(id) / 64] |= uint64_t{1} << (static_cast<size_t>(id) % 64);
+  }
+  for (size_t most = 1; most < kMostCharacters; ++most)
+    std::ranges::transform(of_characters_[most], of_characters_[most - 1], of_characters_[most].begin(),
+                           std::bit_or());
+}
+
+void TokenTrie::AddNodes() {
+  const auto add = [this](uint8_t byte, size_t begin, size_t end) {
+    nodes_.push_back({.tokens = static_cast<uint32_t>(begin), .end = static_cast<uint32_t>(end)});
+    node_bytes_.push_back(byte);
+  };
+  std::string texts;  // all, one behind the other
+  std::vector<size_t> begins;
+  for (const int32_t id : tokens_) {
+    begins.push_back(texts.size());
+    texts += bytes(id);
+  }
+  begins.push_back(texts.size());
+  std::vector<uint32_t> parents = {0},
+                        ends(tokens_.size());  // by node, and by place in tokens_: where one ends
+  add(0, 0, tokens_.size());
+  for (size_t level_begin = 0, depth = 0; level_begin < nodes_.size(); ++depth) {
+    const size_t level_end = nodes_.size();
+    for (size_t node = level_begin; node < level_end; ++node) {
+      const auto byte = [&](size_t token) { return static_cast<uint8_t>(texts[begins[token] + depth]); };
+      size_t begin = nodes_[node].tokens;
+      const size_t end = nodes_[node].end;
+      for (; begin < end && begins[begin + 1] - begins[begin] == depth; ++begin)
+        ends[begin] = static_cast<uint32_t>(node);
+      nodes_[node].below = static_cast<uint32_t>(begin);
+      nodes_[node].children = static_cast<uint32_t>(nodes_.size());
+      for (size_t last = begin; begin < end; begin = last) {
+        while (last < end && byte(last) == byte(begin)) ++last;
+        add(byte(begin), begin, last);
+        parents.push_back(static_cast<uint32_t>(node));
+      }
+    }
+    level_begin = level_end;
+  }
+  DescribeNodes(parents, ends);
+  nodes_.push_back({.children = static_cast<uint32_t>(nodes_.size())});
+}
+
+void TokenTrie::DescribeNodes(std::span<const uint32_t> parents, std::span<const uint32_t> ends) {
+  whole_.assign(nodes_.size(), 0);
+  std::vector<Kinds> kinds;
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    KindsOfSuffixes(bytes(tokens_[i]), &kinds);
+    kinds_[static_cast<size_t>(tokens_[i])] = kinds[0];
+    uint32_t node = ends[i];
+    for (size_t depth = kinds.size();; node = parents[node], --depth) {
+      whole_[node] |= kinds[0];
+      nodes_[node].deepest = std::max(nodes_[node].deepest, static_cast<uint16_t>(kinds.size()));
+      if (depth < kinds.size()) nodes_[node].rest |= kinds[depth];
+      if (depth == 0) break;
+    }
+  }
+}
+
+std::span<const int32_t> TokenTrie::longer_than(size_t length) const {
+  const auto end =
+      std::ranges::partition_point(by_length_, [&](int32_t id) { return bytes(id).size() > length; });
+  return {by_length_.begin(), end};
+}
+
+std::shared_ptr<const std::vector<uint64_t>> TokenTrie::TokensOf(Kinds kinds) const {
+  const std::lock_guard lock(mutex_);
+  for (const TokensOfKinds& kept : of_kinds_)
+    if (kept.kinds == kinds) return kept.bits;
+  auto bits = std::make_shared<std::vector<uint64_t>>(kinds_.size() / 64 + 1);
+  for (size_t word = 0; word * 64 < kinds_.size(); ++word) {
+    const size_t end = std::min<size_t>(64, kinds_.size() - word * 64);
+    uint64_t found = 0;
+    for (size_t i = 0; i < end; ++i) found |= uint64_t{(kinds_[word * 64 + i] & ~kinds) == 0} << i;
+    (*bits)[word] = found;
+  }
+  of_kinds_.push_front({kinds, bits});
+  if (of_kinds_.size() > kMostKept) of_kinds_.pop_back();
+  return bits;
 }
 
 }  // namespace sluice::constrain
