@@ -75,7 +75,7 @@ TEST_P(EngineContract, AnswersDoNotDependOnCompany) {
     }
   }
   kernels::Isa best = kernels::Isa::kScalar;
-  for (const auto isa : {kernels::Isa::kAvx2, kernels::Isa::kAvx512})
+  for (const auto isa : kernels::kAllIsas)
     if (kernels::Supported(isa)) best = isa;
   const std::vector<int> batches = GetParam() == kTinyMixtral ? std::vector{64} : std::vector{5, 64};
   for (const int batch : batches) {

@@ -128,7 +128,7 @@ class SourceContract : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(SourceContract, AnyMixGivesTheSameBits) {
-  for (const auto isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+  for (const auto isa : kernels::kAllIsas) {
     if (!kernels::Supported(isa)) continue;
     for (const int threads : {1, 3}) {
       SCOPED_TRACE(testing::Message() << kernels::Name(isa) << ", " << threads << " threads");

@@ -26,7 +26,7 @@ int Cases() {
 
 std::vector<kernels::Isa> Tiers() {
   std::vector<kernels::Isa> tiers;
-  for (const auto isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512})
+  for (const auto isa : kernels::kAllIsas)
     if (kernels::Supported(isa)) tiers.push_back(isa);
   return tiers;
 }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RUNS = [("scalar", []), ("avx2", []), ("avx512", []), ("exact", ["--exact"])]
+RUNS = [("scalar", []), ("avx2", []), ("avx512", []), ("amx", []), ("exact", ["--exact"])]
 NOT_ON_THIS_MACHINE = 78
 
 

@@ -32,7 +32,7 @@ std::vector<Case> Cases() {
   for (const auto& entry : fs::directory_iterator(kGoldens)) {
     if (!fs::exists(entry.path() / "golden.safetensors")) continue;
     if (ModelPath(entry.path()) == entry.path() && !fs::exists(entry.path() / "config.json")) continue;
-    for (const auto isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512})
+    for (const auto isa : kernels::kAllIsas)
       for (const bool exact : {false, true}) cases.push_back({entry.path().filename(), isa, exact});
   }
   std::ranges::sort(cases, {}, [](const Case& c) { return std::tuple(c.folder, c.isa, c.exact); });

@@ -124,7 +124,7 @@ TEST_P(LoraBatch, SequencesDoNotFeelEachOthersAdapters) {
     }
     runs.push_back(std::move(run));
   }
-  for (const auto isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+  for (const auto isa : kernels::kAllIsas) {
     if (!kernels::Supported(isa)) continue;
     for (const int threads : {1, 3}) ExpectSameBits(model, runs, threads, isa, random);
   }

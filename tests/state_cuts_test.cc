@@ -55,7 +55,7 @@ class StateCuts : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(StateCuts, WhoGoesOnFromASnapshotGetsTheSameBits) {
-  for (const auto isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512})
+  for (const auto isa : kernels::kAllIsas)
     for (const int64_t chunk : {int64_t{1}, int64_t{17}, kPage, 3 * kPage - 1, int64_t{kTokens}}) {
       if (!kernels::Supported(isa)) continue;
       SCOPED_TRACE(testing::Message() << kernels::Name(isa) << ", batches of " << chunk);

@@ -19,8 +19,10 @@ constexpr int64_t kMostThreads = 1024;
 Result<kernels::Isa> ChooseIsa(const std::string& name) {
   if (name.empty()) return kernels::SelectIsa();
   SLUICE_TRY(const kernels::Isa isa, kernels::ParseIsa(name));
-  if (!kernels::Supported(isa))
-    return Fail(ErrorCode::kConfig, fmt::format("this machine has no {}", name), "leave out --isa");
+  const std::string obstacle = kernels::Obstacle(isa);
+  if (!obstacle.empty())
+    return Fail(ErrorCode::kConfig, fmt::format("this machine has no {}: {}", name, obstacle),
+                "leave out --isa");
   return isa;
 }
 
@@ -41,7 +43,7 @@ std::string LoadingLabel(const formats::Checkpoint& checkpoint, int nodes) {
 template <typename Flags>
 void ComputeFlags::AddTo(Flags& flags) {
   flags.Integer("--threads", &threads, 0, kMostThreads, "Threads; 0 for one per core (default)");
-  flags.Text("--isa", "TIER", &isa, "scalar, avx2 or avx512 instead of the best of this machine");
+  flags.Text("--isa", "TIER", &isa, "scalar, avx2, avx512 or amx instead of the best of this machine");
   std::vector<std::string> types = {"auto"};
   for (const kernels::KvType type : kernels::kAllKvTypes) types.emplace_back(kernels::Name(type));
   flags.Choice(

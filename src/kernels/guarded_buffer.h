@@ -56,7 +56,7 @@ class GuardedBuffer {
 
 inline std::vector<Isa> SupportedTiers() {
   std::vector<Isa> tiers;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (Isa isa : kAllIsas) {
     if (Supported(isa)) tiers.push_back(isa);
   }
   return tiers;

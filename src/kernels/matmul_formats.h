@@ -215,5 +215,18 @@ struct IQ4_XS : IQ4Codes {
   static SLUICE_INLINE F D(const std::byte* fields, int first) { return HalfField(fields, 4, first); }
 };
 
+// A RawSuperblock: a sub-scale per 16 and a float scale.
+struct Unpacked : SignedCodes {
+  static constexpr int kGroup = 16;
+  static constexpr bool kMinima = false, kSignedScales = false;
+  static constexpr int kFieldBytes = 20;
+  static SLUICE_INLINE void Unpack(const std::byte* fields, int first, Scales* out) {
+    for (int w = 0; w < 4; ++w) out->scale[w] = WordField(fields, 4 * w, first);
+  }
+  static SLUICE_INLINE F D(const std::byte* fields, int first) {
+    return Lanes::LoadF32(fields + 16 * kPanelRows + 4 * first);
+  }
+};
+
 }  // namespace
 }  // namespace sluice::kernels

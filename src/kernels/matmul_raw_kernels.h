@@ -7,18 +7,6 @@
 namespace sluice::kernels {
 namespace {
 
-struct Unpacked : SignedCodes {
-  static constexpr int kGroup = 16;
-  static constexpr bool kMinima = false, kSignedScales = false;
-  static constexpr int kFieldBytes = 20;
-  static SLUICE_INLINE void Unpack(const std::byte* fields, int first, Scales* out) {
-    for (int w = 0; w < 4; ++w) out->scale[w] = WordField(fields, 4 * w, first);
-  }
-  static SLUICE_INLINE F D(const std::byte* fields, int first) {
-    return Lanes::LoadF32(fields + 16 * kPanelRows + 4 * first);
-  }
-};
-
 struct ProductUnpacked {
   static constexpr int kMaxTokens = Lanes::kTokens;
   int64_t block;

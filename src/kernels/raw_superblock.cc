@@ -6,7 +6,7 @@
 
 namespace sluice::kernels {
 
-void UnpackRawSuperblock(DType dtype, const std::byte* blocks, RawSuperblock* out) {
+void UnpackRawSuperblock(DType dtype, const std::byte* blocks, RawSuperblock* out) noexcept {
   const int bytes = Info(dtype).block_bytes;
   IntegerBlock block;
   for (int row = 0; row < kPanelRows; ++row) {

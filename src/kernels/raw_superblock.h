@@ -17,6 +17,6 @@ struct RawSuperblock {
 };
 
 // `blocks`: sixteen blocks of a raw type, one after the other.
-void UnpackRawSuperblock(DType dtype, const std::byte* blocks, RawSuperblock* out);
+void UnpackRawSuperblock(DType dtype, const std::byte* blocks, RawSuperblock* out) noexcept;
 
 }  // namespace sluice::kernels

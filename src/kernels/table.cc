@@ -19,6 +19,7 @@ Table Build(Isa isa) {
     FillMatmulAvx512(table);
     FillElementwiseAvx512(table);
   }
+  if (isa >= Isa::kAmx && Supported(Isa::kAmx)) FillMatmulAmx(table);
 #endif
   return table;
 }
@@ -26,7 +27,8 @@ Table Build(Isa isa) {
 }  // namespace
 
 const Table& TableFor(Isa isa) {
-  static const Table tables[] = {Build(Isa::kScalar), Build(Isa::kAvx2), Build(Isa::kAvx512)};
+  static const Table tables[] = {Build(Isa::kScalar), Build(Isa::kAvx2), Build(Isa::kAvx512),
+                                 Build(Isa::kAmx)};
   return tables[static_cast<int>(isa)];
 }
 

@@ -94,6 +94,8 @@ struct KvKernels {
 
 struct Table {
   Isa isa;
+  // Products of many tokens with types of 256 take rows best that lie the same distance apart.
+  bool prefers_even_rows = false;
   MatmulFn matmul[static_cast<size_t>(DType::kQ2_0) + 1] = {};  // by DType; null where FindPanelFormat is
 #define SLUICE_KERNEL_FIELD(name, result, parameters) result(*name) parameters = nullptr;
   SLUICE_KERNELS(SLUICE_KERNEL_FIELD)

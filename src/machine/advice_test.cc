@@ -22,6 +22,7 @@ Machine Good() {
   machine.topology.nodes.resize(1);
   machine.memory = {.total = int64_t{32} << 30, .available = int64_t{30} << 30, .huge_pages = "madvise"};
   machine.isa = kernels::Isa::kAvx512;
+  machine.why_not_better = "not amx: the system refuses";
   machine.usable_cores = 4;
   machine.scaling = {At(1, 20e9), At(2, 40e9), At(4, 70e9)};
   return machine;
@@ -96,6 +97,8 @@ TEST(MachineJson, CarriesWhatTheTextSays) {
   const nlohmann::ordered_json json = MachineJson(machine);
   EXPECT_EQ(json["processor"]["cores"], 4);
   EXPECT_EQ(json["isa"], "avx512");
+  EXPECT_EQ(json["why_not_better"], machine.why_not_better);
+  EXPECT_NE(MachineText(machine).find("\n              " + machine.why_not_better + "\n"), std::string::npos);
   EXPECT_EQ(json["scaling"][2]["read_bytes_per_second"]["median"], 70e9);
   EXPECT_EQ(json["disk"]["sequential_bytes_per_second"], 2e9);
   EXPECT_TRUE(json["memory"]["limit_bytes"].is_null());

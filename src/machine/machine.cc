@@ -21,6 +21,7 @@ std::vector<int> ThreadCounts(int most) {
 Result<Machine> ExamineMachine(const std::string& disk) {
   Machine machine{.topology = ReadTopology(), .memory = ReadMemory()};
   SLUICE_TRY(machine.isa, kernels::SelectIsa());
+  machine.why_not_better = kernels::WhyNotBetter(machine.isa);
   machine.usable_cores = static_cast<int>(PhysicalCpus().size());
   const NodeChoice nodes = ChooseNodes(machine.topology, PhysicalCpus(), machine.usable_cores, Numa::kAuto);
   machine.placement = nodes.reason;

@@ -25,6 +25,7 @@ struct Machine {
   Topology topology;
   Memory memory;
   kernels::Isa isa = kernels::Isa::kScalar;
+  std::string why_not_better;     // why there is no better tier; empty: there is none
   int usable_cores = 1;           // that this process may run on
   std::string placement;          // what is done with several memory nodes, or why nothing
   std::string placement_refused;  // the system's reason; empty: it places memory

@@ -48,7 +48,8 @@ std::string TopologyText(const Machine& machine) {
          Line("caches", fmt::format("{}", fmt::join(caches, ", "))) +
          Line("memory nodes", fmt::format("{}", fmt::join(nodes, "; "))) + Line("", machine.placement) +
          Line("tier",
-              fmt::format("{} (of {})", kernels::Name(machine.isa), fmt::join(TellingFeatures(t), " ")));
+              fmt::format("{} (of {})", kernels::Name(machine.isa), fmt::join(TellingFeatures(t), " "))) +
+         (machine.why_not_better.empty() ? "" : Line("", machine.why_not_better));
 }
 
 std::string MemoryText(const Memory& m) {
@@ -128,6 +129,7 @@ ordered_json MachineJson(const Machine& machine) {
                        {"usable_cores", machine.usable_cores},
                        {"placement", machine.placement},
                        {"isa", kernels::Name(machine.isa)},
+                       {"why_not_better", machine.why_not_better},
                        {"memory", MemoryJson(machine.memory)},
                        {"scaling", scaling}};
   if (machine.disk)

@@ -27,7 +27,7 @@ TEST(ReadBandwidth, IsPositiveAndFinite) {
 
 TEST(Peak, IsPositiveAndFiniteOnEveryTier) {
   ThreadTeam team(1);
-  for (const kernels::Isa isa : {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+  for (const kernels::Isa isa : kernels::kAllIsas) {
     if (!kernels::Supported(isa)) continue;
     ExpectPlausible(Int8Peak(team, isa));
     ExpectPlausible(FloatPeak(team, isa));

@@ -88,6 +88,7 @@ void FmaPlain(int64_t rounds) {
 
 Spin Int8Spin(kernels::Isa isa) {
   switch (isa) {
+    case kernels::Isa::kAmx:
     case kernels::Isa::kAvx512:
       return {DotAvx512, 16 * 64 * 2, 10000};
     case kernels::Isa::kAvx2:
@@ -100,6 +101,7 @@ Spin Int8Spin(kernels::Isa isa) {
 
 Spin FloatSpin(kernels::Isa isa) {
   switch (isa) {
+    case kernels::Isa::kAmx:
     case kernels::Isa::kAvx512:
       return {FmaAvx512, 16 * 16 * 2, 10000};
     case kernels::Isa::kAvx2:

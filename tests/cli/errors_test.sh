@@ -19,7 +19,11 @@ expect 2 "$sluice" verify "$root/tests/golden/mixtral"
 expect_text err "--reference is required"
 expect 2 "$sluice" describe --json --plan
 expect 2 "$sluice" run --isa sse -p hi
-expect_text err "scalar, avx2, avx512"
+expect_text err "scalar, avx2, avx512, amx"
+if ! grep -q amx_int8 /proc/cpuinfo; then
+  expect 78 "$sluice" run --isa amx -p hi
+  expect_text err "this machine has no amx: the processor"
+fi
 
 expect 0 "$sluice" --version
 expect_text out "sluice "

@@ -59,11 +59,22 @@ class GateUpTiling {
   int64_t cost_per_tile_ = 1;
 };
 
-// worker.x = the normed rows of a group's tokens.
-void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, kernels::ActType type) {
+// worker.x = the normed rows of a group's tokens, as `m` reads them. An expert's tokens lie here and there:
+// where products of many prefer it, their rows are copied together, once for many panels.
+void TakeTokens(const Context& c, Worker& worker, const ExpertGroup& g, const model::PackedMatrix& m) {
+  constexpr int32_t kMany = 16;
   worker.x.resize(static_cast<size_t>(g.count));
   for (int32_t i = 0; i < g.count; ++i)
-    worker.x[i] = c.buffers->ActRow(Buffer::kNormed, type, TokenOf(c, g, i));
+    worker.x[i] = c.buffers->ActRow(Buffer::kNormed, m.activations, TokenOf(c, g, i));
+  if (!c.kernels->prefers_even_rows || m.activations != kernels::ActType::kQ8x256 || g.expert == kShared ||
+      g.count < kMany)
+    return;
+  const int64_t bytes = kernels::ActRowBytes(m.activations, m.cols);
+  std::byte* row = worker.Bytes(g.count * bytes);
+  for (int32_t i = 0; i < g.count; ++i, row += bytes) {
+    std::copy_n(worker.x[i], bytes, row);
+    worker.x[i] = row;
+  }
 }
 
 kernels::Activation ActivationOf(model::Act act) {
@@ -100,7 +111,7 @@ void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worke
   float* up = worker.Floats(g.count * width);
   float* gate = worker.MoreFloats(g.count * width);
   const auto product = [&](std::span<const model::PackedMatrix* const> matrices, float* const* out) {
-    TakeTokens(c, worker, g, matrices[0]->activations);
+    TakeTokens(c, worker, g, *matrices[0]);
     MatmulPanels(c, worker, matrices, first, last, g.count,
                  [&](size_t m, int64_t t, int64_t row) { return out[m] + t * width + row - row0; });
   };

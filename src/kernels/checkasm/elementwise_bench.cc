@@ -195,7 +195,7 @@ void BenchTier(const Table& t) {
 
 int main(int argc, char** argv) {
   using namespace sluice::kernels;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (Isa isa : kAllIsas) {
     const bool wanted =
         argc == 1 || std::any_of(argv + 1, argv + argc, [&](const char* name) { return Name(isa) == name; });
     if (wanted && Supported(isa)) BenchTier(TableFor(isa));
