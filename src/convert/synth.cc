@@ -60,11 +60,15 @@ class WeightSource {
   }
 
  private:
-  // Norms are 1, biases 0.
+  // Norms are 1, biases 0; the rate of a linear attention is that of a state which fades.
+  static float ValueOf(std::string_view canonical) {
+    if (canonical.ends_with("bias")) return 0;
+    return canonical == "attn.rate" ? -1 : 1;
+  }
   template <typename Write>
   Status Constant(const OutputTensor& tensor, Write write) {
-    const bool zero = tensor.need.canonical.ends_with("bias");
-    const std::vector<float> values(static_cast<size_t>(tensor.rows() * tensor.cols()), zero ? 0.0f : 1.0f);
+    const std::vector<float> values(static_cast<size_t>(tensor.rows() * tensor.cols()),
+                                    ValueOf(tensor.need.canonical));
     return write(std::as_bytes(std::span(values)));
   }
 

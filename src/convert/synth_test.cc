@@ -4,9 +4,11 @@
 
 #include <unistd.h>
 #include <cmath>
+#include <cstring>
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "convert/mix.h"
 #include "convert/random_blocks.h"
@@ -100,6 +102,23 @@ TEST_F(Synth, KeepsTheFirstLayers) {
   EXPECT_EQ(model::Describe(checkpoint).value().desc.decoder.layers.size(), 3u);
   options.layers = 9;
   EXPECT_EQ(Synthesize(options).error().code, ErrorCode::kUsage);
+}
+
+TEST_F(Synth, StatesOfLinearAttentionFade) {
+  SynthOptions options = Options("Q8_0");
+  std::ifstream golden(SLUICE_SOURCE_DIR "/tests/golden/qwen3_next/config.json");
+  nlohmann::json config = nlohmann::json::parse(golden);
+  config["vocab_size"] = 1024;
+  options.shape = (folder_ / "config.json").string();
+  std::ofstream(options.shape) << config;
+  ASSERT_TRUE(Synthesize(options));
+  const auto checkpoint = formats::OpenCheckpoint(options.output).value();
+  const formats::Tensor* rate = checkpoint.tensors.Find("blk.0.ssm_a");
+  ASSERT_NE(rate, nullptr);
+  ASSERT_EQ(rate->dtype, DType::kF32);
+  std::vector<float> rates(static_cast<size_t>(rate->elements()));
+  std::memcpy(rates.data(), checkpoint.Bytes(*rate).data(), rate->size);
+  EXPECT_EQ(rates, std::vector<float>(rates.size(), -1.0f));
 }
 
 TEST_F(Synth, NamesWhatItDoesNotKnow) {
