@@ -21,7 +21,7 @@ Status PlaceOnNode(std::byte* at, int64_t bytes, int node) {
     return {};
   return Fail(ErrorCode::kOs,
               fmt::format("memory cannot be placed on node {}: {}", node, std::strerror(errno)),
-              "allow the program to call mbind (in a container: its seccomp profile, or CAP_SYS_NICE)");
+              kAllowPlacing);
 }
 
 NodeClaims::NodeClaims(int nodes)

@@ -24,6 +24,11 @@ struct NodeLayout {
 // So many of `count` things in a row are each node's, the last's fewer.
 constexpr int64_t SliceLength(int64_t count, int nodes) { return (count + nodes - 1) / nodes; }
 
+// Where the system refuses that: what to do, and what happens all the same.
+inline constexpr char kAllowPlacing[] =
+    "allow the program to call mbind (in a container: its seccomp profile, or CAP_SYS_NICE)";
+inline constexpr char kUnplacedPages[] = "pages come from where they are touched first";
+
 // Asks the system to take pages of [at, at + bytes) that nobody has touched from a node as long as it has
 // some. `at` begins a page. kOs with the system's reason if it refuses.
 Status PlaceOnNode(std::byte* at, int64_t bytes, int node);

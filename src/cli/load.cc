@@ -85,7 +85,7 @@ Result<Compute> ChooseCompute(const ComputeFlags& flags) {
 }
 
 std::string NotPlacedNote(const model::Model& model) {
-  return model.not_placed + "; pages come from where they are touched first";
+  return fmt::format("{}; {}", model.not_placed, kUnplacedPages);
 }
 
 Result<LoadedModel> LoadModel(const formats::Checkpoint& checkpoint, const ComputeFlags& flags, bool names) {

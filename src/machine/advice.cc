@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/node_layout.h"
 #include "machine/machine.h"
 
 namespace sluice::machine {
@@ -55,9 +56,7 @@ void AboutProcessors(const Machine& machine, std::vector<Advice>* advice) {
          fmt::format("memory has {} nodes, and what a core reads from another's is slower; {}",
                      machine.topology.nodes.size(), machine.placement)});
   if (!machine.placement_refused.empty())
-    advice->push_back(
-        {"allow the program to call mbind (in a container: its seccomp profile, or CAP_SYS_NICE)",
-         machine.placement_refused + ": pages come from where they are touched first"});
+    advice->push_back({kAllowPlacing, fmt::format("{}: {}", machine.placement_refused, kUnplacedPages)});
   if (machine.topology.nodes.size() > 1 && memory.numa_balancing)
     advice->push_back(
         {"sysctl kernel.numa_balancing=0", "the kernel moves pages between nodes while they are read"});

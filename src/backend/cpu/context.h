@@ -199,7 +199,6 @@ class PanelTiling {
     for (int n = 0; n < node; ++n) first += TilesOf(n);
     return first;
   }
-  int64_t tiles() const { return FirstTile(context_.nodes); }
   // The tile-th of a node.
   PanelRange PanelsOf(int node, int64_t tile) const {
     const PanelRange slice = SliceOf(panels_, context_, node);
