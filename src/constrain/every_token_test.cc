@@ -2,18 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "constrain/gbnf.h"
-#include "constrain/json_schema.h"
 #include "constrain/naive_reader.h"
 #include "constrain/regex_grammar.h"
 #include "constrain/toy_vocabulary.h"
+#include "constrain/written_grammars.h"
 
 namespace sluice::constrain {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Words, numbers, signs, white space, characters whole and broken, short ones and long ones: more than are
 // kept as a list.
@@ -52,42 +48,6 @@ std::string RandomExpression(std::mt19937& random, int depth) {
     default:
       return "(?:" + inner() + ")" + repeats[random() % repeats.size()];
   }
-}
-
-using Named = std::vector<std::pair<std::string, Grammar>>;
-
-void AddWritten(Named* grammars) {
-  const auto schema = [&](const char* text) {
-    const auto grammar = JsonSchemaGrammar(Json::parse(text));
-    ASSERT_TRUE(grammar) << text << ": " << grammar.error().message;
-    grammars->emplace_back(text, *grammar);
-  };
-  const auto gbnf = [&](const char* text) {
-    const ToyTokenizer toy;
-    const auto grammar = ParseGbnf(text, [&](std::string_view name) { return toy.FindToken(name); }, 1 << 20);
-    ASSERT_TRUE(grammar) << text << ": " << grammar.error().message;
-    grammars->emplace_back(text, *grammar);
-  };
-  grammars->emplace_back("JSON mode", JsonObjectGrammar());
-  schema(R"({"type": "array", "items": {"type": "string", "maxLength": 30}})");
-  schema(R"({"type": "array", "items": {"type": "string", "minLength": 9, "maxLength": 800}})");
-  schema(R"({"type": "string", "minLength": 200})");
-  schema(R"({"type": "object", "additionalProperties": {"enum": ["abc", "ab", "x\"y", 12, 120, null]}})");
-  schema(R"({"type": "array", "minItems": 3, "maxItems": 40, "items": {"type": "array", "minItems": 1,
-             "maxItems": 60, "items": {"enum": ["a", 1, ""]}}})");
-  schema(R"({"type": "array", "items": {"type": "string", "pattern": "^[a-f0-9]{10,300}$"}})");
-  gbnf(
-      "root ::= (text \"<x>\" | text \"]\")+\ntext ::= [^\\x00-\\x1F<\\]]* long?\n"
-      "long ::= \"---------------------------------------------------------------------\"");
-  gbnf(
-      "root ::= item (\" \" item)*\nitem ::= word{1,50} | [a-z]+ [0-9]* | \"(\" root \")\"\nword ::= "
-      "[a-zA-Z]+ \"_\"?");
-  gbnf("root ::= (\"a\" | \"ab\" | \"b\" | \"bab\")* \"c\" [^c]* (\"c\" | \"cc\" root)");
-  Grammar until;
-  const RuleId root = until.AddRule("root");
-  until.Define(root, until.Sequence({until.Until("</the>"), until.Bytes("x")}));
-  until.SetRoot(root);
-  grammars->emplace_back("until", std::move(until));
 }
 
 class EveryToken : public testing::Test {
@@ -149,10 +109,9 @@ class EveryToken : public testing::Test {
 };
 
 TEST_F(EveryToken, IsAllowedWhereItCanBeRead) {
-  Named grammars;
-  AddWritten(&grammars);
-  ASSERT_GE(grammars.size(), 11u);
-  for (const auto& [name, grammar] : grammars) Follow(name, grammar, 3, 25);
+  const auto grammars = WrittenGrammars();
+  ASSERT_TRUE(grammars) << grammars.error().message;
+  for (const auto& [name, grammar] : *grammars) Follow(name, grammar, 3, 25);
   EXPECT_GT(checked_, 200);
   EXPECT_GT(checked_as_bits_, 50);
 }

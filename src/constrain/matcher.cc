@@ -83,7 +83,7 @@ Status Matcher::Accept(int32_t token) {
   const auto refused = [&] {
     return Fail(ErrorCode::kInternal, fmt::format("token {} does not follow the grammar", token));
   };
-  if (ended_) return refused();
+  if (ended_ || token < 0 || token >= grammar_->trie_->size()) return refused();
   Follow(grammar_->CurrentMasks());
   const ConfigId next = masks_->Accept(config_, token);
   if (masks_->stacks().overflowed()) return Fail(TooComplex(grammar_->limits_));

@@ -395,9 +395,8 @@ class EngineImpl final : public Engine {
       *token = s.sampler.Sample(logits, s.request.top_logprobs);
       return {};
     }
-    SLUICE_TRY(const AllowedTokens allowed, s.request.filter->Allowed());
-    *token = s.sampler.Sample(logits, s.request.top_logprobs, &allowed);
-    if (*token) return s.request.filter->Accept((*token)->id);
+    SLUICE_TRY(*token, s.sampler.SampleWith(*s.request.filter, logits, s.request.top_logprobs));
+    if (*token) return {};
     return Fail(
         ErrorCode::kUsage,
         fmt::format("after {} tokens of the answer, no token of the vocabulary goes on with the form that "

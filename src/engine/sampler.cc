@@ -75,35 +75,60 @@ std::span<const float> Sampler::Restrict(std::span<const float> logits, const Al
   return logits_;
 }
 
-std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int top,
-                                           const AllowedTokens* allowed) {
-  TokenOutput out;
-  const bool changed = params_.repetition_penalty != 1 || params_.frequency_penalty != 0 ||
-                       params_.presence_penalty != 0 || !params_.logit_bias.empty();
-  std::span<const float> adjusted = logits;
-  if (changed) {
-    logits_.assign(logits.begin(), logits.end());
-    Penalize();
-    adjusted = logits_;
-  }
+std::span<const float> Sampler::Adjust(std::span<const float> logits) {
+  if (params_.repetition_penalty == 1 && params_.frequency_penalty == 0 && params_.presence_penalty == 0 &&
+      params_.logit_bias.empty())
+    return logits;
+  logits_.assign(logits.begin(), logits.end());
+  Penalize();
+  return logits_;
+}
+
+bool Sampler::TakesLargest(float largest) const {
+  // A token that a bias lifts beyond every number is certain.
+  return !(params_.temperature > 0) || !std::isfinite(largest);
+}
+
+std::optional<int32_t> Sampler::Choose(std::span<const float> adjusted, const AllowedTokens* allowed) {
   kept_ids_ = {};
   if (allowed != nullptr) adjusted = Restrict(adjusted, *allowed);
   if (adjusted.empty()) return {};
-  out.id = ArgMax(adjusted);
-  const float best = adjusted[out.id];
+  int32_t at = ArgMax(adjusted);
+  const float best = adjusted[at];
   if (best == -std::numeric_limits<float>::infinity()) return {};
-  // A token that a bias lifts beyond every number is certain.
-  if (params_.temperature > 0 && std::isfinite(best)) out.id = Draw(adjusted, out.id);
-  if (!kept_ids_.empty()) out.id = kept_ids_[static_cast<size_t>(out.id)];
-  if (top >= 0) out = DescribeToken(logits, out.id, top);
+  if (!TakesLargest(best)) at = Draw(adjusted, at);
+  return kept_ids_.empty() ? at : kept_ids_[static_cast<size_t>(at)];
+}
+
+TokenOutput Sampler::Take(int32_t id, std::span<const float> logits, int top) {
   ++drawn_;
-  const auto at = std::ranges::lower_bound(seen_, out.id, {}, &std::pair<int32_t, int>::first);
-  if (at != seen_.end() && at->first == out.id) {
+  const auto at = std::ranges::lower_bound(seen_, id, {}, &std::pair<int32_t, int>::first);
+  if (at != seen_.end() && at->first == id) {
     ++at->second;
   } else {
-    seen_.insert(at, {out.id, 1});
+    seen_.insert(at, {id, 1});
   }
-  return out;
+  return top >= 0 ? DescribeToken(logits, id, top) : TokenOutput{.id = id};
+}
+
+std::optional<TokenOutput> Sampler::Sample(std::span<const float> logits, int top,
+                                           const AllowedTokens* allowed) {
+  const std::optional<int32_t> id = Choose(Adjust(logits), allowed);
+  if (!id) return {};
+  return Take(*id, logits, top);
+}
+
+Result<std::optional<TokenOutput>> Sampler::SampleWith(TokenFilter& filter, std::span<const float> logits,
+                                                       int top) {
+  const std::span<const float> adjusted = Adjust(logits);
+  const int32_t best = ArgMax(adjusted);
+  const bool tried = adjusted[best] > -std::numeric_limits<float>::infinity() && TakesLargest(adjusted[best]);
+  if (tried && filter.Accept(best)) return Take(best, logits, top);
+  SLUICE_TRY(const AllowedTokens allowed, filter.Allowed());
+  const std::optional<int32_t> id = Choose(adjusted, &allowed);
+  if (!id) return std::optional<TokenOutput>();
+  SLUICE_CHECK_OK(filter.Accept(*id));
+  return Take(*id, logits, top);
 }
 
 void Sampler::Penalize() {

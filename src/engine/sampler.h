@@ -23,9 +23,19 @@ class Sampler {
   // null: all. Nothing: biases of -infinity leave no token, or none is allowed.
   std::optional<TokenOutput> Sample(std::span<const float> logits, int top,
                                     const AllowedTokens* allowed = nullptr);
+  // The same among the tokens that `filter` allows, which is told which it was. Where the likeliest of all is
+  // wanted if it is allowed, it is not asked for the others as long as it accepts that one.
+  Result<std::optional<TokenOutput>> SampleWith(TokenFilter& filter, std::span<const float> logits, int top);
 
  private:
+  // With penalties and biases.
+  std::span<const float> Adjust(std::span<const float> logits);
   void Penalize();
+  // Chooses among adjusted logits. Nothing: none is above -infinity.
+  std::optional<int32_t> Choose(std::span<const float> adjusted, const AllowedTokens* allowed);
+  // Of tokens that may come, one with the largest logit is chosen, whatever the others are.
+  bool TakesLargest(float largest) const;
+  TokenOutput Take(int32_t id, std::span<const float> logits, int top);
   // The logits of allowed tokens. Few are put together, and kept_ids_ says whose they are; many stay where
   // they are in logits_, the others at -infinity.
   std::span<const float> Restrict(std::span<const float> logits, const AllowedTokens& allowed);

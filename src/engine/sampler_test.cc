@@ -170,6 +170,41 @@ TEST(Sampler, OnlyAllowedTokensAreDrawn) {
   EXPECT_FALSE(Sampler({}, {}).Sample(logits, -1, &none));
 }
 
+// Lets tokens through that are no multiples of 3, and counts who asks for them all.
+class NoThirds final : public TokenFilter {
+ public:
+  Result<AllowedTokens> Allowed() override {
+    ++asked;
+    return AllowedTokens{.ids = ids_};
+  }
+  Status Accept(int32_t token) override {
+    if (token % 3 == 0) return Fail(ErrorCode::kInternal, "a multiple of 3");
+    accepted.push_back(token);
+    return {};
+  }
+
+  int asked = 0;
+  std::vector<int32_t> accepted;
+
+ private:
+  const std::vector<int32_t> ids_ = {1, 2, 4, 5};
+};
+
+TEST(Sampler, TheLikeliestOfAllNeedsNoOtherIfItMayCome) {
+  NoThirds filter;
+  Sampler greedy({.temperature = 0}, {});
+  EXPECT_EQ((**greedy.SampleWith(filter, Logits{1, 2, 2, 0}, -1)).id, 1);
+  EXPECT_EQ(filter.asked, 0);
+  EXPECT_EQ((**greedy.SampleWith(filter, Logits{3, 1, 2, 9}, -1)).id, 2);
+  EXPECT_EQ(filter.asked, 1);
+  Sampler warm({.temperature = 1}, {});
+  EXPECT_NE((**warm.SampleWith(filter, Logits{9, 3, 2, 9}, -1)).id % 3, 0);
+  EXPECT_EQ(filter.asked, 2);
+  EXPECT_EQ(filter.accepted.size(), 3u);
+  Sampler banned({.temperature = 0, .logit_bias = {{1, -kInf}, {2, -kInf}}}, {});
+  EXPECT_FALSE((*banned.SampleWith(filter, Logits{3, 1, 2, 9}, -1)).has_value());
+}
+
 TEST(Sampler, BannedTokensAreNeverDrawn) {
   const SamplingParams two{.temperature = 1e38f, .logit_bias = {{0, -kInf}, {2, -kInf}}};
   EXPECT_EQ(Drawn(two, {9, 1, 9, 1}), (std::set<int32_t>{1, 3}));

@@ -23,7 +23,7 @@ class TokenFilter {
 
   // What may come next; tokens that end the answer only where it may end. Valid until the next call.
   virtual Result<AllowedTokens> Allowed() = 0;
-  // The token that was chosen.
+  // Goes on with the token. Fails, and changes nothing, where it may not come.
   virtual Status Accept(int32_t token) = 0;
 };
 
