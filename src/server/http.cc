@@ -31,9 +31,10 @@ using Tcp = asio::ip::tcp;
 using Milliseconds = std::chrono::milliseconds;
 using TlsStream = asio::ssl::stream<Tcp::socket&>;
 
-constexpr Milliseconds kCommentInterval{15'000};  // of silence in an event stream
-constexpr Milliseconds kFarewell{1000};           // how long a closing connection is listened to
+constexpr Milliseconds kCommentInterval{15'000};                    // of silence in an event stream
 constexpr size_t kHeadPiece = 4096, kBodyPiece = size_t{32} << 10;  // bytes read at once
+constexpr size_t kFarewellBytes = size_t{64} << 20;  // that a connection is listened to before it is closed
+constexpr size_t kTurnedAwayAtOnce = 32;  // connections beyond the limit that are told so, not just closed
 
 // Lets a coroutine get the error of an operation as a value.
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
@@ -57,7 +58,7 @@ struct HttpServer::Impl {
   bool loopback = false;
   std::atomic<bool> draining = false;
   std::atomic<bool> closing = false;  // the context is being destroyed, and sessions with it
-  std::atomic<int> busy = 0;          // requests between their head and their last byte
+  std::atomic<int> busy = 0;          // requests between their head and the end of their answer
 
   std::mutex mutex;
   std::set<std::weak_ptr<Session>, std::owner_less<>> sessions;
@@ -209,7 +210,7 @@ asio::awaitable<bool> Session::Handshake() {
 // Says that nothing more comes, so that the peer can tell the end from a cut.
 asio::awaitable<void> Session::EndTls() {
   error_code error;
-  Arm(kFarewell);
+  Arm(server_.options.farewell_silence);
   co_await tls_->async_shutdown(Into(error));
   Disarm();
 }
@@ -231,18 +232,23 @@ asio::awaitable<void> Session::Refuse(ApiError error) {
   std::string bytes =
       ResponseHead(reply.status, reply.content_type, reply.headers, false, reply.body.size()) + reply.body;
   co_await Write(std::move(bytes));
-  co_await CloseGently();
 }
 
-// Closing with unread input would reset the connection and could destroy our last words on their way.
+// Closing with unread input would reset the connection and could destroy our last words on their way, so what
+// still comes is read and dropped.
 asio::awaitable<void> Session::CloseGently() {
-  if (tls_) co_await EndTls();
   error_code error;
+  if (tls_ && !gone_ && socket_.is_open()) co_await EndTls();
   socket_.shutdown(Tcp::socket::shutdown_send, error);
-  Arm(kFarewell);
-  char sink[4096];
-  for (int i = 0; i < 64 && !error; ++i) co_await socket_.async_read_some(asio::buffer(sink), Into(error));
+  buffer_.clear();
+  const auto end = std::chrono::steady_clock::now() + server_.options.farewell_timeout;
+  size_t dropped = 0;
+  while (!error && !gone_ && dropped < kFarewellBytes && std::chrono::steady_clock::now() < end) {
+    Arm(server_.options.farewell_silence);
+    dropped += co_await socket_.async_read_some(buffer_.prepare(kBodyPiece), Into(error));
+  }
   Disarm();
+  socket_.close(error);
 }
 
 asio::awaitable<std::optional<size_t>> Session::ReadHeadBytes() {
@@ -345,9 +351,7 @@ asio::awaitable<void> Session::Run() {
     server_.RequestDone();
     if (server_.draining) break;
   }
-  if (tls_ && !gone_ && socket_.is_open()) co_await EndTls();
-  socket_.shutdown(Tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  co_await CloseGently();
 }
 
 asio::awaitable<void> Session::TurnAway() {
@@ -358,6 +362,7 @@ asio::awaitable<void> Session::TurnAway() {
                 .type = "server_error",
                 .headers = {{"Retry-After", "1"}}};
   co_await Refuse(std::move(full));
+  co_await CloseGently();
 }
 
 void Session::CloseIfIdle() {
@@ -551,6 +556,7 @@ void HttpServer::Impl::Begin(Tcp::socket socket) {
     std::lock_guard lock(mutex);
     std::erase_if(sessions, [](const auto& weak) { return weak.expired(); });
     full = sessions.size() >= connection_limit;
+    if (sessions.size() >= connection_limit + kTurnedAwayAtOnce) return;
     sessions.insert(session);
   }
   // A session that memory was short for would otherwise live on in its timers.

@@ -21,6 +21,8 @@ struct HttpOptions {
   size_t max_body_bytes = size_t{16} << 20;
   std::chrono::milliseconds head_timeout{10'000}, body_timeout{30'000}, idle_timeout{75'000},
       write_timeout{30'000};
+  // How long a connection is still listened to before it is closed: while nothing comes, and in all.
+  std::chrono::milliseconds farewell_silence{1000}, farewell_timeout{10'000};
   std::chrono::milliseconds drain_timeout{
       30'000};                           // how long requests may go on after the server is told to stop
   bool handle_signals = false;           // SIGTERM and SIGINT drain; a second one ends the program

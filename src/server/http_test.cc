@@ -1,6 +1,8 @@
 // What the server does with HTTP, well-formed and not.
 #include "server/http.h"
 
+#include <deque>
+
 #include "server/server_fixture.h"
 
 namespace sluice::server {
@@ -69,6 +71,48 @@ TEST_F(ServerTest, BodiesAreBounded) {
         << size;
 }
 
+TEST_F(ServerTest, AnswersAreNotLostToWhatIsLeftUnread) {
+  http.max_body_bytes = 1000;
+  Start();
+  const std::string post =
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  const std::string rest(size_t{8} << 20, 'x');
+  const std::pair<std::string, int> cases[] = {
+      {post + fmt::format("Content-Length: {}\r\n\r\n", rest.size()), 413},
+      {post + "Transfer-Encoding: chunked\r\n\r\n800000\r\n", 413},
+      {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+      {"GET /", 431},
+      {"GARBAGE\r\n\r\n", 400},
+      {Request("GET", "/health"), 200},
+  };
+  for (const auto& [request, status] : cases) {
+    TestClient client(port());
+    EXPECT_TRUE(client.Send(request + rest)) << request;
+    EXPECT_EQ(ParseResponse(client.ReadAll()).status, status) << request;
+    EXPECT_FALSE(client.reset()) << request;
+  }
+}
+
+TEST_F(ServerTest, RefusedClientsCannotStay) {
+  http.max_body_bytes = 1000;
+  http.max_connections = 1;
+  http.farewell_silence = std::chrono::milliseconds(50);
+  Start();
+  const std::string endless =
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n";
+  TestClient silent(port());
+  silent.Send(endless);
+  EXPECT_EQ(ParseResponse(silent.ReadAll()).status, 413);
+  int status = 503;
+  while (status == 503) status = Get("/health").status;  // until nobody waits for the silent one
+  EXPECT_EQ(status, 200);
+  TestClient talks(port());
+  const std::string piece(size_t{1} << 20, 'x');
+  size_t sent = 0;
+  while (sent < 256 * piece.size() && talks.Send(sent == 0 ? endless : piece)) sent += piece.size();
+  EXPECT_LT(sent, 256 * piece.size());
+}
+
 TEST_F(ServerTest, ChunkedBodiesAndContinue) {
   Start();
   TestClient client(port());
@@ -133,6 +177,22 @@ TEST_F(ServerTest, TooManyConnectionsAreTurnedAway) {
   const TestResponse second = Get("/health");
   EXPECT_EQ(second.status, 503);
   EXPECT_NE(second.head.find("Retry-After"), std::string::npos);
+}
+
+TEST_F(ServerTest, TurningAwayTakesBoundedConnections) {
+  http.max_connections = 1;
+  http.farewell_silence = std::chrono::minutes(1);
+  Start();
+  TestClient first(port());
+  first.Send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_NE(first.ReadUntil("}").find("200"), std::string::npos);
+  std::deque<TestClient> staying;
+  std::string answer;
+  do {
+    answer = staying.emplace_back(port()).ReadAll();
+    EXPECT_TRUE(answer.empty() || ParseResponse(answer).status == 503) << answer;
+  } while (!answer.empty() && staying.size() < 100);
+  EXPECT_EQ(staying.size(), 33u);  // the last is closed without a word
 }
 
 TEST_F(ServerTest, DisconnectCancelsStreamsAndWholeAnswers) {
