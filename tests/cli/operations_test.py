@@ -109,6 +109,7 @@ request = urllib.request.Request({server.url!r} + "/v1/completions", b'{{"prompt
 with urllib.request.urlopen(request, timeout=120, context=ssl.create_default_context(cafile={certificate!r})) as answer:
     print(answer.read().decode())"""], capture_output=True, text=True, timeout=120)
         assert "data: [DONE]" in streamed.stdout, streamed
+        assert server.ask("/v1/completions", {"prompt": "x" * (20 << 20)})[0] == 413  # it is heard by who has sent all first
         # A client without TLS, and one that leaves in the middle, change nothing.
         try:
             server.__class__.ask(type("Plain", (), {"url": server.url.replace("https", "http"), "context": None})(), "/health")
