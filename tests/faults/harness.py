@@ -5,6 +5,7 @@ process alive, does /health say 200, did the other stream say to the last byte w
 run or wait, are all KV blocks given back. In the end the memory must have stopped to grow.
 """
 import json
+import mmap
 import os
 import signal
 import socket
@@ -36,6 +37,11 @@ class Response:
         error = self.json["error"]
         assert set(error) == {"message", "type", "param", "code"}, self.body
         return error
+
+
+def is_sanitized(program):
+    with open(program, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"__asan_init") >= 0 or content.find(b"__tsan_init") >= 0
 
 
 def unchunked(body):
