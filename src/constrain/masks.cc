@@ -98,11 +98,11 @@ bool Masks::AddShort(const Part& part, size_t bytes, Exits* exits, TokenSetBuild
   if (part.deeper) return false;
   TokenSetBuilder allowed(trie_.size());
   allowed.Add(part.allowed);
-  allowed.Remove(trie_.longer_than(bytes));
+  walk_.KeepShort(bytes, &allowed);
   out->Add(allowed.Take());
   for (const uint32_t node : part.exits.nodes) {
+    if (trie_.deepest()[node] > bytes) continue;  // the walk for long tokens meets it
     const TokenTrie::Node& at = trie_.nodes()[node];
-    if (at.deepest > bytes) continue;  // the walk for long tokens meets it
     exits->nodes.push_back(node);
     exits->behind += at.end - at.below;
   }

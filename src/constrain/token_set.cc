@@ -65,7 +65,8 @@ TokenSet TokenSetBuilder::Take() {
     return set;
   }
   size_t count = 0;
-  for (const uint64_t word : bits_) count += static_cast<size_t>(std::popcount(word));
+  for (size_t word = 0; word < bits_.size() && count <= kMostIds; ++word)
+    count += static_cast<size_t>(std::popcount(bits_[word]));
   if (count > kMostIds) {
     set.bits = std::exchange(bits_, {});
     return set;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 
 #include "tokenizer/unicode.h"
 
@@ -19,11 +20,15 @@ Kinds InsideStrings() {
   return kinds;
 }
 
+void Flip(int32_t token, std::vector<uint64_t>* bits) {
+  (*bits)[static_cast<size_t>(token) / 64] ^= uint64_t{1} << (static_cast<size_t>(token) % 64);
+}
+
 }  // namespace
 
 TokenTrie::TokenTrie(const tokenizer::Tokenizer& tokenizer)
     : bytes_(static_cast<size_t>(std::max(0, tokenizer.vocab_size()))),
-      kinds_(bytes_.size(), kAllKinds),
+      texts_(bytes_.size() / 64 + 1),
       end_tokens_(tokenizer.end_tokens().begin(), tokenizer.end_tokens().end()) {
   for (int32_t id = 0; id < size(); ++id) {
     if (tokenizer.IsSpecial(id) || std::ranges::find(end_tokens_, id) != end_tokens_.end()) continue;
@@ -59,19 +64,21 @@ void TokenTrie::Sort() {
 
 // Each byte that is not part of a whole character counts as one.
 void TokenTrie::CountCharacters() {
-  for (auto& bits : of_characters_) bits.resize(bytes_.size() / 64 + 1);
+  for (auto* sets : {&of_characters_, &of_bytes_})
+    for (auto& bits : *sets) bits.resize(bytes_.size() / 64 + 1);
   for (const int32_t id : tokens_) {
+    const size_t size = bytes(id).size();
     size_t count = 0;
-    for (size_t at = 0; at < bytes(id).size(); ++count) {
+    for (size_t at = 0; at < size; ++count) {
       const auto c = tokenizer::DecodeAt(bytes(id), at);
       at += c.status == tokenizer::Decoded::kValid ? c.size : 1;
     }
-    if (count > kMostCharacters) continue;
-    of_characters_[count - 1][static_cast<size_t>(id) / 64] |= uint64_t{1} << (static_cast<size_t>(id) % 64);
+    if (count <= kMostCharacters) Flip(id, &of_characters_[count - 1]);
+    if (size <= kMostCharacters) Flip(id, &of_bytes_[size - 1]);
   }
-  for (size_t most = 1; most < kMostCharacters; ++most)
-    std::ranges::transform(of_characters_[most], of_characters_[most - 1], of_characters_[most].begin(),
-                           std::bit_or());
+  for (auto* sets : {&of_characters_, &of_bytes_})
+    for (size_t most = 1; most < kMostCharacters; ++most)
+      std::ranges::transform((*sets)[most], (*sets)[most - 1], (*sets)[most].begin(), std::bit_or());
 }
 
 void TokenTrie::AddNodes() {
@@ -113,14 +120,22 @@ void TokenTrie::AddNodes() {
 
 void TokenTrie::DescribeNodes(std::span<const uint32_t> parents, std::span<const uint32_t> ends) {
   whole_.assign(nodes_.size(), 0);
+  behind_first_.assign(nodes_.size(), 0);
+  deepest_.assign(nodes_.size(), 0);
   std::vector<Kinds> kinds;
+  std::unordered_map<Kinds, size_t> groups;
   for (size_t i = 0; i < tokens_.size(); ++i) {
     KindsOfSuffixes(bytes(tokens_[i]), &kinds);
-    kinds_[static_cast<size_t>(tokens_[i])] = kinds[0];
+    const size_t group = groups.emplace(kinds[0], groups_.size()).first->second;
+    if (group == groups_.size()) groups_.push_back({kinds[0], {}});
+    groups_[group].tokens.push_back(tokens_[i]);
+    Flip(tokens_[i], &texts_);
+    const Kinds behind_first = kinds.size() > 1 ? kinds[1] : 0;
     uint32_t node = ends[i];
     for (size_t depth = kinds.size();; node = parents[node], --depth) {
       whole_[node] |= kinds[0];
-      nodes_[node].deepest = std::max(nodes_[node].deepest, static_cast<uint16_t>(kinds.size()));
+      behind_first_[node] |= behind_first;
+      deepest_[node] = std::max(deepest_[node], static_cast<uint16_t>(kinds.size()));
       if (depth < kinds.size()) nodes_[node].rest |= kinds[depth];
       if (depth == 0) break;
     }
@@ -137,12 +152,15 @@ std::shared_ptr<const std::vector<uint64_t>> TokenTrie::TokensOf(Kinds kinds) co
   const std::lock_guard lock(mutex_);
   for (const TokensOfKinds& kept : of_kinds_)
     if (kept.kinds == kinds) return kept.bits;
-  auto bits = std::make_shared<std::vector<uint64_t>>(kinds_.size() / 64 + 1);
-  for (size_t word = 0; word * 64 < kinds_.size(); ++word) {
-    const size_t end = std::min<size_t>(64, kinds_.size() - word * 64);
-    uint64_t found = 0;
-    for (size_t i = 0; i < end; ++i) found |= uint64_t{(kinds_[word * 64 + i] & ~kinds) == 0} << i;
-    (*bits)[word] = found;
+  const auto fits = [kinds](const Group& group) { return (group.kinds & ~kinds) == 0; };
+  size_t fitting = 0;
+  for (const Group& group : groups_) fitting += fits(group) ? group.tokens.size() : 0;
+  // From all or from none, whichever is nearer.
+  const bool most = fitting > tokens_.size() / 2;
+  auto bits = std::make_shared<std::vector<uint64_t>>(most ? texts_ : std::vector<uint64_t>(texts_.size()));
+  for (const Group& group : groups_) {
+    if (fits(group) == most) continue;
+    for (const int32_t id : group.tokens) Flip(id, bits.get());
   }
   of_kinds_.push_front({kinds, bits});
   if (of_kinds_.size() > kMostKept) of_kinds_.pop_back();

@@ -23,8 +23,7 @@ class TokenTrie {
     uint32_t children = 0;  // the first; they end where the next node's begin
     // Where in tokens() its own tokens lie, those of its descendants behind them, and where these end.
     uint32_t tokens = 0, below = 0, end = 0;
-    uint16_t deepest = 0;  // bytes of the longest of these tokens
-    Kinds rest = 0;        // of what tokens have behind this node
+    Kinds rest = 0;  // of what tokens have behind this node
   };
 
   explicit TokenTrie(const tokenizer::Tokenizer& tokenizer);
@@ -35,12 +34,16 @@ class TokenTrie {
   const uint8_t* node_bytes() const { return node_bytes_.data(); }
   // By node: the kinds of its tokens and of those below, from their beginning.
   const Kinds* whole() const { return whole_.data(); }
+  const Kinds* behind_first() const { return behind_first_.data(); }  // and without their first bytes
+  // By node: bytes of the longest of these tokens.
+  const uint16_t* deepest() const { return deepest_.data(); }
   std::span<const int32_t> tokens() const { return tokens_; }  // in the order of their bytes
   // Tokens of more than so many bytes.
   std::span<const int32_t> longer_than(size_t bytes) const;
-  // A bit for each token, set where it has no more than so many characters, 1 to kMostCharacters.
+  // A bit for each token, set where it has no more than so many characters, or bytes: 1 to kMostCharacters.
   static constexpr size_t kMostCharacters = 32;
   std::span<const uint64_t> of_characters(size_t most) const { return of_characters_[most - 1]; }
+  std::span<const uint64_t> of_bytes(size_t most) const { return of_bytes_[most - 1]; }
   // A bit for each token, set where it consists of these kinds. Kept for the next that ask; any thread may.
   std::shared_ptr<const std::vector<uint64_t>> TokensOf(Kinds kinds) const;
   std::string_view bytes(int32_t token) const { return bytes_[static_cast<size_t>(token)]; }
@@ -57,13 +60,21 @@ class TokenTrie {
   std::vector<std::string> bytes_;  // by token; empty: no text
   std::vector<Node> nodes_;
   std::vector<uint8_t> node_bytes_;
-  std::vector<Kinds> whole_;
+  std::vector<Kinds> whole_, behind_first_;
+  std::vector<uint16_t> deepest_;
   std::vector<int32_t> tokens_, by_length_;  // by_length_: the longest first
-  std::array<std::vector<uint64_t>, kMostCharacters> of_characters_;
-  std::vector<Kinds> kinds_;  // by token; all: no text
+  std::array<std::vector<uint64_t>, kMostCharacters> of_characters_, of_bytes_;
+  std::vector<uint64_t> texts_;  // a bit for each token, set where it is text
   std::vector<int32_t> end_tokens_;
   size_t longest_ = 0;
   bool drops_first_space_ = false;
+
+  // The tokens that consist of just these kinds.
+  struct Group {
+    Kinds kinds;
+    std::vector<int32_t> tokens;
+  };
+  std::vector<Group> groups_;
 
   struct TokensOfKinds {
     Kinds kinds;

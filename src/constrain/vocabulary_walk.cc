@@ -8,6 +8,8 @@ namespace sluice::constrain {
 namespace {
 
 constexpr uint32_t kManyTokens = 4;  // below a node, so that it pays to ask whether all of them can be read
+constexpr uint32_t kWorthKnowing = 64;  // tokens below a node, so that it pays to ask which can be read
+constexpr size_t kFetchAhead = 6;
 constexpr size_t kMostInCharacters = 16;  // configurations between the bytes of characters
 constexpr size_t kFewCharacters = 3;      // are found quicker by walking
 // Where neither is read it is not worth much to know what is.
@@ -24,40 +26,67 @@ const std::vector<Utf8Sequence>& CharactersBeyondAscii() {
 bool VocabularyWalk::Run(const Task& task, TokenSetBuilder* out) {
   const TokenTrie::Node* const nodes = trie_.nodes().data();
   const uint8_t* const bytes = trie_.node_bytes();
-  const Kinds* const whole = trie_.whole();
-  const Kinds unknown = ~task.known.kinds;
+  const uint16_t* const deepest = trie_.deepest();
   uint32_t first = 0, last = 0;  // tokens that have not been added yet
-  const auto flush = [&] { out->Add(trie_.tokens().subspan(first, last - first)); };
-  open_ = {{nodes[task.node].children, nodes[task.node + 1].children, task.config}};
-  while (!open_.empty() && !stacks_.overflowed()) {
-    Open& open = open_.back();
-    if (open.node == open.end) {
-      open_.pop_back();
-      continue;
+  const auto add = [&](uint32_t begin, uint32_t end) {
+    if (begin != last) {
+      out->Add(trie_.tokens().subspan(first, last - first));
+      first = begin;
     }
-    const uint32_t node = open.node++;
-    const ConfigId next = stacks_.Step(open.config, bytes[node]);
-    if (next == kDead) continue;
-    const bool may_be_known = (whole[node] & unknown) == 0;
-    if (may_be_known && task.known.bytes == SIZE_MAX) continue;  // before the node is fetched from memory
-    const TokenTrie::Node& at = nodes[node];
-    if ((may_be_known && at.deepest <= task.known.bytes) || at.deepest <= task.longer_than) continue;
-    const bool reads = stacks_.config(next).count > 0, leaves = stacks_.config(next).leaves;
-    const bool all = reads && at.end - at.below > kManyTokens && TakesAllBelow(node, open.config, next);
-    if (leaves && !all && task.exits != nullptr && at.end > at.below) {
-      task.exits->nodes.push_back(node);
-      task.exits->behind += at.end - at.below;
-      if (task.exits->behind > task.most_behind_exits) return false;
+    last = end;
+  };
+  settled_ = {{trie_.whole(), ~task.known.kinds, task.known.bytes, true}};
+  open_ = {{nodes[task.node].children, nodes[task.node + 1].children, task.config, 0}};
+  for (size_t i = 0; i < open_.size() && !stacks_.overflowed(); ++i) {
+    if (i + kFetchAhead < open_.size()) Fetch(open_[i + kFetchAhead]);
+    const Open open = open_[i];
+    const Settled settled = settled_[open.settled];
+    for (uint32_t node = open.node; node != open.end; ++node) {
+      if (deepest[node] <= task.longer_than) continue;
+      if ((settled.kinds[node] & settled.unknown) == 0 && deepest[node] <= settled.bytes) {
+        if (!settled.added) add(nodes[node].tokens, nodes[node].end);
+        continue;
+      }
+      const ConfigId next = stacks_.Step(open.config, bytes[node]);
+      if (next == kDead) continue;
+      const TokenTrie::Node& at = nodes[node];
+      const bool reads = stacks_.config(next).count > 0, leaves = stacks_.config(next).leaves;
+      const bool all = reads && at.end - at.below > kManyTokens && TakesAllBelow(node, open.config, next);
+      if (leaves && !all && task.exits != nullptr && at.end > at.below) {
+        task.exits->nodes.push_back(node);
+        task.exits->behind += at.end - at.below;
+        if (task.exits->behind > task.most_behind_exits) return false;
+      }
+      add(at.tokens, all ? at.end : at.below);
+      if (!reads || all || at.end == at.below) continue;
+      open_.push_back({at.children, nodes[node + 1].children, next, open.settled});
+      if (i == 0) LookBehindFirst(node, task, &open_.back());
     }
-    if (at.tokens != last) {
-      flush();
-      first = at.tokens;
-    }
-    last = all ? at.end : at.below;
-    if (reads && !all) open_.push_back({at.children, nodes[node + 1].children, next});
   }
-  flush();
+  add(0, 0);
   return true;
+}
+
+void VocabularyWalk::Fetch(const Open& open) const {
+  __builtin_prefetch(&trie_.nodes()[open.node]);
+  __builtin_prefetch(&settled_[open.settled].kinds[open.node]);
+  __builtin_prefetch(&trie_.node_bytes()[open.node]);
+  __builtin_prefetch(&trie_.deepest()[open.node]);
+}
+
+void VocabularyWalk::LookBehindFirst(uint32_t node, const Task& task, Open* children) {
+  const TokenTrie::Node& at = trie_.nodes()[node];
+  const uint8_t byte = trie_.node_bytes()[node];
+  if (task.node != 0 || at.end - at.below < kWorthKnowing || byte >= 0x80 ||
+      (KindOfAscii(byte) & ~task.known.kinds) == 0)
+    return;
+  const auto [found, is_new] = known_.try_emplace(children->config);
+  if (is_new) found->second = KnownFrom(children->config);
+  const KnownText& known = found->second;
+  if (known.kinds == 0) return;
+  const size_t most = std::min(known.bytes, known.characters);
+  children->settled = static_cast<uint32_t>(settled_.size());
+  settled_.push_back({trie_.behind_first(), ~known.kinds, most == SIZE_MAX ? most : most + 1, false});
 }
 
 bool VocabularyWalk::TakesAllBelow(uint32_t node, ConfigId before, ConfigId config) {
@@ -154,8 +183,16 @@ void VocabularyWalk::Add(const KnownText& text, TokenSetBuilder* out) const {
   TokenSetBuilder tokens(trie_.size());
   tokens.Add(*trie_.TokensOf(text.kinds));
   if (text.characters != SIZE_MAX) tokens.Keep(trie_.of_characters(text.characters));
-  if (text.bytes < trie_.longest()) tokens.Remove(trie_.longer_than(text.bytes));
+  KeepShort(text.bytes, &tokens);
   out->Add(tokens.Take());
+}
+
+void VocabularyWalk::KeepShort(size_t bytes, TokenSetBuilder* tokens) const {
+  if (bytes >= trie_.longest()) return;
+  if (bytes > 0 && bytes <= TokenTrie::kMostCharacters)
+    tokens->Keep(trie_.of_bytes(bytes));
+  else
+    tokens->Remove(trie_.longer_than(bytes));
 }
 
 }  // namespace sluice::constrain

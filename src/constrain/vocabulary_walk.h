@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "constrain/stacks.h"
@@ -47,14 +48,33 @@ class VocabularyWalk {
   // Adds the tokens that are made of it.
   void Add(const KnownText& text, TokenSetBuilder* out) const;
 
-  size_t bytes() const { return loops_.capacity() * sizeof(Kinds); }
+  // Leaves tokens of no more bytes.
+  void KeepShort(size_t bytes, TokenSetBuilder* tokens) const;
+
+  size_t bytes() const {
+    return loops_.capacity() * sizeof(Kinds) + known_.size() * (sizeof(KnownText) + 32) +
+           open_.capacity() * sizeof(Open);
+  }
 
  private:
+  // What tells of nodes that they need no look.
+  struct Settled {
+    // Where these kinds of a node include none that is unknown, and its tokens have no more bytes, they are
+    // known: they are added, or have been.
+    const Kinds* kinds;
+    Kinds unknown;
+    size_t bytes;
+    bool added;
+  };
   // Nodes side by side, in front of which there is one configuration.
   struct Open {
     uint32_t node, end;
     ConfigId config;
+    uint32_t settled;  // in settled_
   };
+  void Fetch(const Open& open) const;  // into the processor's caches
+  // For what is below a node of the first level: what is known there by what follows the first byte.
+  void LookBehindFirst(uint32_t node, const Task& task, Open* children);
   // Whatever tokens have behind the node leaves the configuration as it is.
   bool TakesAllBelow(uint32_t node, ConfigId before, ConfigId config);
   Kinds Loops(ConfigId config);
@@ -67,7 +87,9 @@ class VocabularyWalk {
 
   const TokenTrie& trie_;
   Stacks& stacks_;
-  std::vector<Open> open_;    // along the walk
+  std::vector<Open> open_;  // of the walk, level by level
+  std::vector<Settled> settled_;
+  std::unordered_map<ConfigId, KnownText> known_;
   std::vector<Kinds> loops_;  // by configuration: what leaves it as it is; kAllKinds: not known
 };
 
