@@ -11,8 +11,7 @@
 namespace sluice::kernels {
 namespace {
 
-constexpr int kParts = kPanelRows / Lanes::kRows;    // of a panel, by rows
-constexpr int kNearAhead = 2048, kFarAhead = 16384;  // bytes between a read and its prefetches
+constexpr int kParts = kPanelRows / Lanes::kRows;  // of a panel, by rows
 
 template <int kIndex>
 struct Const {
@@ -39,15 +38,23 @@ SLUICE_INLINE float LoadFloat(const std::byte* p) {
   return value;
 }
 
-// Brings what is read soon into the first cache and what is read later into the second. Volatile, so that it
-// stays between the instructions around it: in bursts it does not help.
-SLUICE_INLINE void Prefetch(const std::byte* p) {
-  asm volatile("prefetcht1 %c1(%0)\n\tprefetcht0 %c2(%0)" : : "r"(p), "i"(kFarAhead), "i"(kNearAhead));
+// Brings nearer what is read soon. Callers go through a panel from its first line to its last, whatever order
+// they read it in, so that the processor's own prefetchers follow one stream: they fetch most of it. Where a
+// line is soon done with, a second instruction would take the place of a read. Volatile, so that it stays
+// between the instructions around it: bursts do not help.
+template <int kTokens, int kBits>
+SLUICE_INLINE void Prefetch(const std::byte* line) {
+  if constexpr (kTokens * kParts == 1) {
+    asm volatile("prefetcht0 %c1(%0)" : : "r"(line), "i"(kBits == 8 ? 8192 : 4096));
+  } else {
+    asm volatile("prefetcht1 16384(%0)\n\tprefetcht0 2048(%0)" : : "r"(line));
+  }
 }
 
 // Adds the products of quads kFirst, ... kFirst + kCount of one group of 32 k to sum[token], times the scale.
 template <typename Format, int kTokens, int kFirst, int kCount, bool kScaled>
-SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x, int64_t k, I scale, I* sum) {
+SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x, int64_t k, I scale, I* sum,
+                            const std::byte* ahead) {
   constexpr int kPerPart =
       Lanes::QuadsPerPart(Format::kLargest) < kCount ? Lanes::QuadsPerPart(Format::kLargest) : kCount;
   static_assert(kPerPart > 0);
@@ -56,7 +63,8 @@ SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x,
   for (int t = 0; t < kTokens; ++t) part[t] = kDirect ? sum[t] : I{};
   Unroll<kCount>([&](auto q) __attribute__((always_inline)) {
     constexpr int kQuad = kFirst + decltype(q)::value;
-    if constexpr (kQuad < Format::kBits) Prefetch(vectors + kQuad * 64);
+    if constexpr (kQuad < Format::kBits && kQuad % kParts == 0)
+      Prefetch<kTokens, Format::kBits>(ahead + kQuad / kParts * 64);
     const Lanes::Codes codes = Format::template Quad<kQuad>(vectors);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t)
@@ -98,7 +106,8 @@ SLUICE_INLINE void AddSums(const I* bytes, const std::byte* const* x, const Offs
 // * min_dot).
 template <typename Format, int kTokens>
 SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, int first,
-                              const std::byte* const* x, int64_t b, const Offsets& at, F* acc) {
+                              const std::byte* const* x, int64_t b, const Offsets& at, F* acc,
+                              const std::byte* ahead) {
   constexpr int kGroups = 256 / Format::kGroup, kPerVectors = 32 / Format::kGroup;
   Scales s;
   Format::Unpack(fields, first, &s);
@@ -115,9 +124,10 @@ SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, i
   for (int64_t k = b * 256; k < b * 256 + 256; k += 32) {
     Unroll<kPerVectors>([&](auto g) __attribute__((always_inline)) {
       constexpr int kG = decltype(g)::value, kQuads = Format::kGroup / 4;
-      AddGroup<Format, kTokens, kG * kQuads, kQuads, true>(codes, x, k, next[kG], dot);
+      AddGroup<Format, kTokens, kG * kQuads, kQuads, true>(codes, x, k, next[kG], dot, ahead);
     });
     codes += 64 * Format::kBits;
+    ahead += 64 / kParts * Format::kBits;
     next += kPerVectors;
   }
   if constexpr (Format::kOffset != 0) {
@@ -142,14 +152,15 @@ SLUICE_INLINE void Superblock(const std::byte* codes, const std::byte* fields, i
 // Block b of 32: acc[token] += (d * x_scale) * dot, then acc[token] += (m * x_scale) * sum.
 template <typename Format, int kTokens>
 SLUICE_INLINE void Block32(const std::byte* codes, const std::byte* fields, int first,
-                           const std::byte* const* x, int64_t b, const Offsets& at, F* acc) {
+                           const std::byte* const* x, int64_t b, const Offsets& at, F* acc,
+                           const std::byte* ahead) {
   I dot[kTokens] = {};
   if constexpr (Format::kOffset != 0) {
     constexpr uint32_t kMinusOffset = (0x10000u - Format::kOffset) * 0x10001u;  // twice, in 16 bits
     const I pair = Lanes::Words(static_cast<int>(kMinusOffset));
     for (int t = 0; t < kTokens; ++t) dot[t] = Lanes::AddPairs(dot[t], pair, LoadInt(x[t] + at.sum + b * 4));
   }
-  AddGroup<Format, kTokens, 0, 8, false>(codes, x, b * 32, I{}, dot);
+  AddGroup<Format, kTokens, 0, 8, false>(codes, x, b * 32, I{}, dot, ahead);
   const F d = Format::D(fields, first);
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
@@ -182,11 +193,15 @@ struct Product256 {
     const Offsets at(ActLayout{k, 256});
     const std::byte* fields = panel;
     const std::byte* codes = panel + CodesAt<Format>(k / 256);
+    const std::byte *ahead = panel, *due = panel;
     F acc[kParts][kTokens] = {};
     for (int64_t b = 0; b < k / 256; ++b) {
-      for (int i = 0; i < Format::kFieldBytes * kPanelRows; i += 64) Prefetch(fields + i);
-      for (int p = 0; p < kParts; ++p)
-        Superblock<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      due += Format::kFieldBytes * kPanelRows;
+      for (; ahead < due; ahead += 64) Prefetch<kTokens, Format::kBits>(ahead);
+      due += 512 * Format::kBits;
+      for (int p = 0; p < kParts; ++p, ahead += 512 / kParts * Format::kBits)
+        Superblock<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p],
+                                    ahead);
       codes += 512 * Format::kBits;
       fields += Format::kFieldBytes * kPanelRows;
     }
@@ -202,11 +217,17 @@ struct Product32 {
     const Offsets at(ActLayout{k, 32});
     const std::byte* fields = panel;
     const std::byte* codes = panel + CodesAt<Format>(k / 32);
+    const std::byte *ahead = panel, *due = panel;
     F acc[kParts][kTokens] = {};
     for (int64_t b = 0; b < k / 32; ++b) {
-      Prefetch(fields);
-      for (int p = 0; p < kParts; ++p)
-        Block32<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p]);
+      for (int p = 0; p < kParts; ++p, ahead += 64 / kParts * Format::kBits)
+        Block32<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p],
+                                 ahead);
+      due += Format::kFieldBytes * kPanelRows + 64 * Format::kBits;
+      if (ahead < due) {
+        Prefetch<kTokens, Format::kBits>(ahead);
+        ahead += 64;
+      }
       codes += 64 * Format::kBits;
       fields += Format::kFieldBytes * kPanelRows;
     }

@@ -20,7 +20,7 @@ struct ProductUnpacked {
         acc[p][t] = block == 0 ? F{} : Lanes::LoadF32(y[t] + p * Lanes::kRows);
       Superblock<Unpacked, kTokens>(superblock + p * Lanes::kRows * 4,
                                     superblock + offsetof(RawSuperblock, scale), p * Lanes::kRows, x, block,
-                                    at, acc[p]);
+                                    at, acc[p], superblock);
     }
     StoreRows<kTokens>(acc, y);
   }

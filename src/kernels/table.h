@@ -96,7 +96,9 @@ struct Table {
   Isa isa;
   // Products of many tokens with types of 256 take rows best that lie the same distance apart.
   bool prefers_even_rows = false;
-  MatmulFn matmul[static_cast<size_t>(DType::kQ2_0) + 1] = {};  // by DType; null where FindPanelFormat is
+  static constexpr size_t kTypes = static_cast<size_t>(DType::kQ2_0) + 1;
+  MatmulFn matmul[kTypes] = {};     // by DType; null where FindPanelFormat is
+  MatmulFn one_token[kTypes] = {};  // instead, where another tier's kernel is faster; else null
 #define SLUICE_KERNEL_FIELD(name, result, parameters) result(*name) parameters = nullptr;
   SLUICE_KERNELS(SLUICE_KERNEL_FIELD)
 #undef SLUICE_KERNEL_FIELD
@@ -105,6 +107,11 @@ struct Table {
 
   const KvKernels& Kv(KvType type) const { return kv[static_cast<size_t>(type)]; }
   MatmulFn Matmul(DType dtype) const { return matmul[static_cast<size_t>(dtype)]; }
+  // The fastest for so many tokens; all give the same bits.
+  MatmulFn Matmul(DType dtype, int64_t tokens) const {
+    const MatmulFn one = one_token[static_cast<size_t>(dtype)];
+    return tokens == 1 && one != nullptr ? one : Matmul(dtype);
+  }
 };
 
 // Complete: every entry that has a scalar kernel is set. The tier must be Supported.

@@ -74,7 +74,6 @@ Result<ProductRate> MeasureProduct(ThreadTeam& team, kernels::Isa isa, DType typ
   const kernels::PanelFormat* format = kernels::FindPanelFormat(type);
   if (format == nullptr) format = kernels::FindPanelFormat(DType::kF32);
   const kernels::Table& kernels = kernels::TableFor(isa);
-  const kernels::MatmulFn matmul = kernels.Matmul(format->dtype);
   const int64_t panel_bytes = kernels::PanelBytes(format->dtype, kCols), panels = bytes / panel_bytes;
   SLUICE_TRY(const Activations x, Activations::Create(kernels, format->activations));
   SLUICE_TRY(const Arena weights, Arena::Reserve(panels * panel_bytes));
@@ -82,8 +81,9 @@ Result<ProductRate> MeasureProduct(ThreadTeam& team, kernels::Isa isa, DType typ
   constexpr int kSmall = 0x11;
   std::memset(weights.data(), kSmall, static_cast<size_t>(panels * panel_bytes));
   const int64_t few = std::min(panels, kPromptBytes / panel_bytes);
-  return ProductRate{Measure(team, matmul, weights, panel_bytes, panels, x, 1),
-                     Measure(team, matmul, weights, panel_bytes, few, x, kTokens)};
+  return ProductRate{
+      Measure(team, kernels.Matmul(format->dtype, 1), weights, panel_bytes, panels, x, 1),
+      Measure(team, kernels.Matmul(format->dtype, kTokens), weights, panel_bytes, few, x, kTokens)};
 }
 
 }  // namespace sluice::machine

@@ -97,7 +97,7 @@ void AddSecondRows(const Context& c, Worker& worker, const model::PackedMatrix& 
     x[t] = worker.x[t0 + t] + row_bytes;
     y[t] = second + t * kPanelRows;
   }
-  c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, x, count, y);
+  c.kernels->Matmul(m.dtype, count)(m.Panel(p), m.cols, x, count, y);
   for (int64_t t = 0; t < count; ++t)
     for (int i = 0; i < kPanelRows; ++i) worker.y[t][i] += y[t][i];
 }

@@ -241,7 +241,7 @@ void MatmulPanels(const Context& c, Worker& worker, std::span<const model::Packe
         const int64_t rows = std::min<int64_t>(kPanelRows, m.rows - p * kPanelRows);
         for (int64_t t = 0; t < count; ++t)
           worker.y[t] = rows == kPanelRows ? out(i, t0 + t, p * kPanelRows) : part + t * kPanelRows;
-        c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
+        c.kernels->Matmul(m.dtype, count)(m.Panel(p), m.cols, worker.x.data() + t0, count, worker.y.data());
         if (m.activations == kernels::ActType::kQ8x32Twice) AddSecondRows(c, worker, m, p, t0, count);
         if (rows == kPanelRows) continue;
         for (int64_t t = 0; t < count; ++t)

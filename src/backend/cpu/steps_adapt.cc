@@ -30,7 +30,8 @@ void MultiplyPanel(const Context& c, const model::PackedMatrix& m, int64_t p,
     x[t] = reinterpret_cast<const std::byte*>(rows[t].in);
     y[t] = products + t * kPanelRows;
   }
-  c.kernels->Matmul(m.dtype)(m.Panel(p), m.cols, x, static_cast<int64_t>(rows.size()), y);
+  const int64_t count = static_cast<int64_t>(rows.size());
+  c.kernels->Matmul(m.dtype, count)(m.Panel(p), m.cols, x, count, y);
 }
 
 namespace {

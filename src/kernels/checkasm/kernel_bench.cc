@@ -120,8 +120,8 @@ void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& 
     std::memcpy(rows.get() + static_cast<int64_t>(t) * row_bytes,
                 MakeActivations(act, MakeValues(kK, Values::kNormal, random))->data(),
                 static_cast<size_t>(row_bytes));
-  const MatmulFn matmul = TableFor(isa).Matmul(type);
   for (int n : options.tokens) {
+    const MatmulFn matmul = TableFor(isa).Matmul(type, n);
     // Enough panels for a tenth of a second or so: all of them for few tokens, fewer for many.
     const int64_t share = isa == Isa::kScalar ? 400 * n : std::max(1, n / 4);
     const int64_t used = std::max<int64_t>(panels / share, options.threads);

@@ -32,8 +32,9 @@ TEST_P(MatmulCheck, TiersGiveTheBitsOfTheScalarOne) {
         const Rows x = MakeRows(type(), k, n, values, random);
         const Outputs want = Multiply(scalar(), *panel, k, x, InOrder(n));
         for (Isa isa : SupportedTiers())
-          ExpectSame(Multiply(TableFor(isa).Matmul(type()), *panel, k, x, InOrder(n)), want,
-                     std::string(kernels::Name(isa)) + ", " + Name(fill) + ", k " + std::to_string(k));
+          ExpectSame(
+              Multiply(TableFor(isa).Matmul(type(), static_cast<int64_t>(n)), *panel, k, x, InOrder(n)), want,
+              std::string(kernels::Name(isa)) + ", " + Name(fill) + ", k " + std::to_string(k));
       }
 }
 
