@@ -131,6 +131,13 @@ void Masks::AddStack(StackId stack, TokenSetBuilder* out) {
   for (const uint32_t exit : part->exits.nodes) walk_.Run({.config = below, .node = exit}, out);
 }
 
+bool Masks::Prepare(StackId stack) {
+  const StackId top = CutBelow(stack, 1).top;
+  if (parts_.contains(top) || walk_.KnownFrom(stacks_.Alone(top)).kinds == 0) return false;
+  PartOf(top);
+  return true;
+}
+
 const TokenSet* Masks::Allowed(ConfigId config) {
   const auto found = allowed_.find(config);
   if (found != allowed_.end()) return found->second.get();

@@ -24,6 +24,9 @@ class Masks {
   // The tokens of text and the grammar's own tokens that may follow; none of those that end an answer.
   // Remembered; null where a limit was passed.
   const TokenSet* Allowed(ConfigId config);
+  // Remembers what the uppermost frames of a stack say, if much text may stand there and nobody asked yet.
+  // False: nothing had to be done.
+  bool Prepare(StackId stack);
   // kDead: the token may not follow.
   ConfigId Accept(ConfigId config, int32_t token);
 

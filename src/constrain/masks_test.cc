@@ -6,6 +6,7 @@
 
 #include "constrain/gbnf.h"
 #include "constrain/json_schema.h"
+#include "constrain/prepare_masks.h"
 #include "constrain/regex_grammar.h"
 #include "constrain/toy_vocabulary.h"
 
@@ -110,6 +111,47 @@ TEST(Masks, SpecialTokensAreNoText) {
   ASSERT_TRUE(matcher.Accept('x'));
   EXPECT_TRUE(matcher.CanEnd());
   EXPECT_EQ(Ids(**matcher.Allowed(), toy.vocab_size()), std::vector<int32_t>{toy.mark() + 1});
+}
+
+TEST(Masks, ArePreparedWhereAnswersBeginAndWhereTextStands) {
+  const ToyTokenizer toy(ToyPieces(10));
+  const TokenTrie trie(toy);
+  const auto grammar = JsonSchemaGrammar(Json::parse(R"({"type": "object", "additionalProperties": false,
+    "required": ["title"], "properties": {"title": {"type": "string"}}})"));
+  ASSERT_TRUE(grammar);
+  const auto automaton = Compile(*grammar);
+  Masks fresh(*automaton, trie, {}), prepared(*automaton, trie, {});
+  PrepareMasks(prepared);
+  const size_t bytes = prepared.bytes();
+  EXPECT_LT(bytes, size_t{1} << 20);
+  ASSERT_NE(prepared.Allowed(prepared.stacks().Start()), nullptr);
+  EXPECT_EQ(prepared.bytes(), bytes) << "the start had been looked at";
+  const auto has_to_be_prepared = [](Masks& masks) {
+    ConfigId config = masks.stacks().Start();
+    for (const char c : std::string_view(R"({"title":"a)"))
+      config = masks.stacks().Step(config, static_cast<uint8_t>(c));
+    const auto own = masks.stacks().stacks(config);
+    return std::ranges::any_of(std::vector<StackId>(own.begin(), own.end()),
+                               [&](StackId stack) { return masks.Prepare(stack); });
+  };
+  EXPECT_TRUE(has_to_be_prepared(fresh));
+  EXPECT_FALSE(has_to_be_prepared(prepared));
+}
+
+// Ways to read that multiply from byte to byte are left to those who go there.
+TEST(Masks, ArePreparedInBoundedTime) {
+  const ToyTokenizer toy(ToyPieces(10));
+  const auto trie = std::make_shared<TokenTrie>(toy);
+  std::string source = "root ::= r0 \"x\"\n";
+  for (int i = 0; i < 60; ++i)
+    source += "r" + std::to_string(i) + " ::= [a-z] r" + std::to_string(i + 1) + " [a-z] | [a-z]? r" +
+              std::to_string(i + 1) + " [a-z]{0,900}\n";
+  source += "r60 ::= [a-z]+\n";
+  const auto automaton = Compile(FromGbnf(source.c_str()));
+  ASSERT_TRUE(automaton) << automaton.error().message;
+  Masks masks(*automaton, *trie, {});
+  PrepareMasks(masks);
+  EXPECT_LT(masks.bytes(), size_t{16} << 20);
 }
 
 // What is remembered is thrown away now and then; nobody notices.

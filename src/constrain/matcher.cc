@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "constrain/prepare_masks.h"
+
 namespace sluice::constrain {
 namespace {
 
@@ -19,8 +21,11 @@ Error TooComplex(const Limits& limits) {
 Result<std::shared_ptr<CompiledGrammar>> CompiledGrammar::Create(const Grammar& grammar,
                                                                  std::shared_ptr<const TokenTrie> trie) {
   SLUICE_TRY(Automaton automaton, Compile(grammar));
-  return std::shared_ptr<CompiledGrammar>(
+  const auto compiled = std::shared_ptr<CompiledGrammar>(
       new CompiledGrammar(std::move(automaton), std::move(trie), grammar.limits()));
+  const std::lock_guard lock(compiled->mutex_);
+  PrepareMasks(*compiled->CurrentMasks());
+  return compiled;
 }
 
 size_t CompiledGrammar::bytes() const {
