@@ -17,7 +17,7 @@ def ended(*arguments, **options):
 
 @case
 def a_first_signal_drains(server):
-    with server.start({**RUNNING, "n": 2}) as stream, server.connect() as idle:
+    with server.start({**RUNNING, "n": 2, "max_tokens": 150}) as stream, server.connect() as idle:
         received = stream.recv(1000)
         server.process.send_signal(signal.SIGTERM)
         received += receive_all(stream)
