@@ -1,6 +1,7 @@
 // Paged keys and values. A block holds kPageTokens positions of one sequence for every layer and KV head.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/result.h"
+#include "kernels/attention.h"
 #include "kernels/table.h"
 #include "kv/idle_blocks.h"
 #include "kv/prefix_index.h"
@@ -90,15 +92,21 @@ class Pool {
 
   std::byte* KeyPage(int32_t block, int layer, int head) const {
     const Place& p = places_[layer];
-    return arena_.data() + block * block_bytes_ + p.offset + head * p.head_bytes;
+    const int64_t first = block / kRun * kRun, run = std::min<int64_t>(kRun, blocks_ - first);
+    return arena_.data() + first * block_bytes_ + p.offset * run +
+           (head * run + block - first) * p.head_bytes;
   }
   std::byte* ValuePage(int32_t block, int layer, int head) const {
     return KeyPage(block, layer, head) + places_[layer].key_bytes;
   }
 
  private:
+  // Attention reads a head's pages in order of position, so in memory blocks are interleaved by runs, as long
+  // as what is read at once: [layer][head][block of the run], keys before values.
+  static constexpr int64_t kRun = kernels::kSpanTokens / kernels::kPageTokens;
   struct Place {
-    int64_t offset, head_bytes, key_bytes;
+    int64_t offset;  // bytes of a block in the layers before
+    int64_t head_bytes, key_bytes;
   };
   kernels::KvType type_ = kernels::KvType::kF16;
   std::vector<Place> places_;

@@ -8,10 +8,10 @@ namespace sluice::kv {
 namespace {
 
 TEST(Pool, PagesOfLayersAndHeadsDoNotOverlap) {
-  auto pool = Pool::Create({{2, 8, 4}, {1, 24, 0}}, kernels::KvType::kF16, 3);
+  auto pool = Pool::Create({{2, 8, 4}, {1, 24, 0}}, kernels::KvType::kF16, 11);
   ASSERT_TRUE(pool);
   PageTable table;
-  ASSERT_TRUE(pool->Grow(&table, 96));
+  ASSERT_TRUE(pool->Grow(&table, 11 * 32));
   std::set<std::pair<const std::byte*, const std::byte*>> ranges;
   for (int32_t block : table.blocks) {
     for (int head = 0; head < 2; ++head) {
@@ -20,11 +20,21 @@ TEST(Pool, PagesOfLayersAndHeadsDoNotOverlap) {
     }
     ranges.insert({pool->KeyPage(block, 1, 0), pool->KeyPage(block, 1, 0) + 32 * 24 * 2});
   }
-  ASSERT_EQ(ranges.size(), 15u);
-  const std::byte* end = nullptr;
+  ASSERT_EQ(ranges.size(), 55u);
+  const std::byte* end = ranges.begin()->first;
   for (const auto& [first, last] : ranges) {
-    EXPECT_LE(end, first);
+    EXPECT_EQ(end, first);  // and none is left out
     end = last;
+  }
+  EXPECT_EQ(end - ranges.begin()->first, pool->blocks() * pool->block_bytes());
+}
+
+TEST(Pool, AHeadsPagesOfOneSpanFollowOneAnother) {
+  auto pool = Pool::Create({{2, 8, 4}, {1, 24, 0}}, kernels::KvType::kF16, 11);
+  ASSERT_TRUE(pool);
+  for (const int32_t block : {0, 1, 6, 8, 9}) {
+    EXPECT_EQ(pool->KeyPage(block + 1, 0, 1) - pool->KeyPage(block, 0, 1), 32 * (8 + 4) * 2);
+    EXPECT_EQ(pool->KeyPage(block + 1, 1, 0) - pool->KeyPage(block, 1, 0), 32 * 24 * 2);
   }
 }
 
