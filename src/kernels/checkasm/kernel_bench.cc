@@ -1,7 +1,8 @@
-// Speed of the products with panels: kernel_bench [--type Q4_K] [--tier avx512] [--n 1,8] [--threads 1]
-// [--mib 256]. Weights are read from memory, not from a cache. Beside each figure stands its share of what
-// the machine gives: the measured read bandwidth, and the measured peak of 8-bit dot products.
+// Speed of the products with panels: kernel_bench [--type Q4_K,Q6_K] [--tier avx2,avx512] [--n 1,8]
+// [--threads 1] [--mib 256]. Weights are read from memory, not from a cache. Beside each figure stands its
+// share of what the machine gives: the measured read bandwidth, and the measured peak of 8-bit dot products.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <immintrin.h>
 #include <sys/mman.h>
 
@@ -13,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <thread>
 
 #include "kernels/checkasm/operands.h"
@@ -25,7 +27,7 @@ constexpr size_t kHugePage = 2 << 20;
 constexpr int kRounds = 15;
 
 struct Options {
-  std::string type, tier;
+  std::vector<std::string> types, tiers;  // empty: all
   std::vector<int> tokens = {1, 2, 4, 8, 16, 64};
   int threads = 1;
   int64_t mib = 256;
@@ -145,24 +147,59 @@ void BenchType(DType type, Isa isa, std::span<std::byte> memory, const Machine& 
   }
 }
 
-std::vector<int> ParseList(const std::string& text) {
+std::vector<std::string> ParseList(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+std::vector<int> NumbersOf(const std::vector<std::string>& parts) {
   std::vector<int> numbers;
-  for (size_t at = 0; at < text.size();
-       at = text.find(',', at) == std::string::npos ? text.size() : text.find(',', at) + 1)
-    numbers.push_back(std::max(1, std::atoi(text.c_str() + at)));
+  for (const std::string& part : parts) numbers.push_back(std::max(1, std::atoi(part.c_str())));
   return numbers;
 }
 
-int Main(int argc, char** argv) {
+// Names of `wanted` that are none of `known` end the program.
+void CheckNames(const char* flag, const std::vector<std::string>& wanted,
+                const std::vector<std::string>& known) {
+  for (const std::string& name : wanted) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    fmt::print(stderr, "kernel_bench: error: {} has no '{}'\n  try: {}\n", flag, name,
+               fmt::join(known, ", "));
+    std::exit(2);
+  }
+}
+
+template <typename T>
+std::vector<std::string> NamesOf(const std::vector<T>& values, auto name) {
+  std::vector<std::string> names;
+  for (const T& value : values) names.emplace_back(name(value));
+  return names;
+}
+
+Options ParseOptions(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i], value = argv[i + 1];
-    if (flag == "--type") options.type = value;
-    if (flag == "--tier") options.tier = value;
-    if (flag == "--n") options.tokens = ParseList(value);
+  for (int i = 1; i < argc; i += 2) {
+    const std::string flag = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    CheckNames("the command line", {flag}, {"--type", "--tier", "--n", "--threads", "--mib"});
+    if (flag == "--type") options.types = ParseList(value);
+    if (flag == "--tier") options.tiers = ParseList(value);
+    if (flag == "--n") options.tokens = NumbersOf(ParseList(value));
     if (flag == "--threads") options.threads = std::max(1, std::atoi(value.c_str()));
     if (flag == "--mib") options.mib = std::max(2, std::atoi(value.c_str()) / 2 * 2);
   }
+  CheckNames("--type", options.types, NamesOf(PanelTypes(), [](DType type) { return sluice::Name(type); }));
+  CheckNames("--tier", options.tiers, NamesOf(SupportedTiers(), [](Isa isa) { return kernels::Name(isa); }));
+  return options;
+}
+
+bool Wanted(const std::vector<std::string>& names, std::string_view name) {
+  return names.empty() || std::ranges::find(names, name) != names.end();
+}
+
+int Main(int argc, char** argv) {
+  const Options options = ParseOptions(argc, argv);
   const size_t bytes = static_cast<size_t>(options.mib) << 20;
   const std::unique_ptr<void, decltype(&std::free)> owner(std::aligned_alloc(kHugePage, bytes), &std::free);
   const std::span memory(static_cast<std::byte*>(owner.get()), bytes);
@@ -173,8 +210,7 @@ int Main(int argc, char** argv) {
              machine.bandwidth / 1e9, machine.peak / 1e9);
   for (DType type : PanelTypes())
     for (Isa isa : SupportedTiers())
-      if ((options.type.empty() || options.type == sluice::Name(type)) &&
-          (options.tier.empty() || options.tier == kernels::Name(isa)))
+      if (Wanted(options.types, sluice::Name(type)) && Wanted(options.tiers, kernels::Name(isa)))
         BenchType(type, isa, memory, machine, options);
   return 0;
 }
