@@ -135,7 +135,8 @@ TEST(Pack, AnotherLayoutIsRefusedWithTheRemedy) {
   Pack(kModel, packed, "keep");
   constexpr std::string_view kKey = "sluice.packed.layout";
   const std::string u32("\4\0\0\0", 4);  // the type of the value
-  Patch(packed, std::string(kKey) + u32 + '\1', std::string(kKey) + u32 + '\7');
+  const auto layout = [&](uint32_t version) { return std::string(kKey) + u32 + static_cast<char>(version); };
+  Patch(packed, layout(formats::kPackedLayout), layout(7));
   const auto opened = formats::OpenCheckpoint(packed);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kBadFile);

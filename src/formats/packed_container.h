@@ -25,7 +25,7 @@ namespace sluice::formats {
 struct Checkpoint;
 
 // Raised whenever the bytes of any type are arranged in another way.
-inline constexpr uint32_t kPackedLayout = 1;
+inline constexpr uint32_t kPackedLayout = 2;
 inline constexpr uint32_t kPackedAlignment = 4096;
 
 inline constexpr std::string_view kPackedPrefix = "sluice.packed.";

@@ -4,6 +4,7 @@
 
 #include "kernels/blocks/codebooks.h"
 #include "kernels/blocks/layouts.h"
+#include "kernels/codebook_block.h"
 
 namespace sluice::kernels {
 namespace {
@@ -170,6 +171,14 @@ void ReadScales(DType dtype, const uint8_t* fields, IntegerBlock* out) {
   }
 }
 
+void LoadFields(const PanelLayout& layout, const std::byte* from, int row, uint8_t* to) {
+  for (const PanelField& f : layout.field) {
+    std::memcpy(to, from + row * f.size, f.size);
+    to += f.size;
+    from += kPanelRows * f.size;
+  }
+}
+
 }  // namespace
 
 bool HasMinima(DType dtype) {
@@ -187,8 +196,13 @@ bool HasMinima(DType dtype) {
 
 void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int64_t index, int row,
                IntegerBlock* out) {
-  if (layout.bits == 0)
-    return ReadRawBlock(layout.dtype(), panel + (index * kPanelRows + row) * layout.block_bytes(), out);
+  const std::byte* from = panel + layout.FieldsAt(index);
+  if (layout.bits == 0) {
+    CodebookBlock block = {};
+    LoadCodebookBlock(layout.index, panel + layout.VectorsAt(k, index), row, &block);
+    LoadFields(layout, from, row, block.fields);
+    return DecodeCodebookBlock(layout.dtype(), block, out);
+  }
   const int groups = layout.block() / 32;
   for (int g = 0; g < groups; ++g)
     LoadCodes(panel + layout.CodesAt(k, index * groups + g), layout.bits, row,
@@ -196,13 +210,7 @@ void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int
   MapCodes(layout.dtype(), layout.block(), out->code);
 
   uint8_t fields[24];
-  uint8_t* to = fields;
-  const std::byte* from = panel + layout.FieldsAt(index);
-  for (const PanelField& f : layout.field) {
-    std::memcpy(to, from + row * f.size, f.size);
-    to += f.size;
-    from += kPanelRows * f.size;
-  }
+  LoadFields(layout, from, row, fields);
   ReadScales(layout.dtype(), fields, out);
 }
 

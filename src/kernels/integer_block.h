@@ -23,9 +23,6 @@ bool HasMinima(DType dtype);  // else dmin, min and m play no part
 void LoadBlock(const PanelLayout& layout, const std::byte* panel, int64_t k, int64_t index, int row,
                IntegerBlock* out);
 
-// A block of a raw type as it stands in a file.
-void ReadRawBlock(DType dtype, const std::byte* block, IntegerBlock* out);
-
 // The unsigned codes of a packed type's block as it stands in a file: what StoreCodes takes.
 void ReadPackedCodes(DType dtype, const std::byte* block, uint8_t* codes);
 

@@ -1,9 +1,12 @@
 #include "kernels/rows_avx2.h"
 // The rows come first: everything below is written in them.
-#include "kernels/interleave_kernels.h"
+#include "kernels/interleave_codebook_kernels.h"
 
 namespace sluice::kernels {
 
-InterleaveFn InterleaveAvx2(DType dtype) { return Find(dtype); }
+InterleaveFn InterleaveAvx2(DType dtype) {
+  const InterleaveFn codebook = FindCodebook(dtype);
+  return codebook ? codebook : Find(dtype);
+}
 
 }  // namespace sluice::kernels

@@ -25,6 +25,7 @@ struct Block {
   const std::byte* const* row;
   int64_t at;  // of the block in each row
   std::byte* out;
+  int first = 0;  // of the rows in a panel
 
   template <int kDwords>
   SLUICE_INLINE void Load(int64_t offset, V* dwords) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/byte_tables.h"
+#include "kernels/four_words.h"
 #include "kernels/math.h"
 
 namespace sluice::kernels {
@@ -38,6 +39,7 @@ struct Lanes {
   static SLUICE_INLINE I LoadU16(const void* p) {
     return _mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
   }
+  static SLUICE_INLINE void StoreBits(void* p, I v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
   static SLUICE_INLINE I Bytes(int b) { return _mm256_set1_epi8(static_cast<char>(b)); }
   static SLUICE_INLINE I Words(int w) { return _mm256_set1_epi32(w); }
   static SLUICE_INLINE I Left(I v, int bits) { return (I)((U32)v << bits); }
@@ -63,6 +65,49 @@ struct Lanes {
   static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(part, scale));
   }
+  // Codes as bytes plus 128.
+  static SLUICE_INLINE I Plus128(Codes codes) {
+    return _mm256_xor_si256(_mm256_sign_epi8(codes.value, codes.signs), Bytes(0x80));
+  }
+
+  // Entries of a table of words (aligned, two more bytes behind it) for the low and the high half of each
+  // lane. All halves are below kEntries.
+  struct Entries {
+    I low, high;
+  };
+  template <int>
+  static SLUICE_INLINE Entries LookupWords(const uint16_t* table, I index) {
+    uint16_t at[16];
+    StoreBits(at, index);
+    const auto pick = [&](int first) __attribute__((always_inline)) {
+      const I v = _mm256_castsi128_si256(FourWords(table, at + first));
+      return _mm256_inserti128_si256(v, FourWords(table, at + first + 8), 1) & Words(0xffff);
+    };
+    return {pick(0), pick(1)};
+  }
+  // A bit for every row and each of four k: of eight rows, from row `first` on.
+  using Signs = I;
+  static SLUICE_INLINE Signs LoadSigns(const std::byte* signs, int first) {
+    int bits;
+    __builtin_memcpy(&bits, signs + first / 2, 4);
+    const I spread = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const I own = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+    return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(Words(bits), spread) & own, own);
+  }
+  // Magnitudes plus kSignedOffset, negated where the sign is set.
+  static SLUICE_INLINE Codes Negate(I codes, Signs signs) { return {codes, signs | Bytes(1)}; }
+  // Codes plus kSignedOffset.
+  static SLUICE_INLINE Codes Offset(I codes) { return {_mm256_abs_epi8(codes), codes}; }
+  // `value` in lanes of `v` that have bit `bit`, else 0.
+  static SLUICE_INLINE I IfBit(I v, int bit, I value) {
+    return _mm256_srai_epi32(Left(v, 31 - bit), 31) & value;
+  }
+  // Each byte times 3 / 256, rounded down.
+  static SLUICE_INLINE I ThirdsOf(I v) {
+    const auto from = [v](int least) { return _mm256_cmpeq_epi8(_mm256_max_epu8(v, Bytes(least)), v); };
+    return SubBytes(SubBytes(I{}, from(86)), from(171));
+  }
+  static SLUICE_INLINE I AddBytes(I a, I b) { return _mm256_add_epi8(a, b); }
   // Byte kByte of each lane, as AddPart wants it.
   template <int kByte, bool kSigned>
   static SLUICE_INLINE I Scale(I bytes) {

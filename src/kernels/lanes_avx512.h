@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/byte_tables.h"
+#include "kernels/four_words.h"
 #include "kernels/math.h"
 
 namespace sluice::kernels {
@@ -41,6 +42,7 @@ struct Lanes {
   static SLUICE_INLINE I LoadU16(const void* p) {
     return _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
   }
+  static SLUICE_INLINE void StoreBits(void* p, I v) { _mm512_storeu_si512(p, v); }
   static SLUICE_INLINE I Bytes(int b) { return _mm512_set1_epi8(static_cast<char>(b)); }
   static SLUICE_INLINE I Words(int w) { return _mm512_set1_epi32(w); }
   static SLUICE_INLINE I Left(I v, int bits) { return (I)((U32)v << bits); }
@@ -61,6 +63,52 @@ struct Lanes {
   static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
     return _mm512_add_epi32(sum, _mm512_mullo_epi32(part, scale));
   }
+  // Codes as bytes plus 128.
+  static SLUICE_INLINE I Plus128(Codes codes) { return codes.value; }
+
+  // Entries of a table of words (aligned, two more bytes behind it) for the low and the high half of each
+  // lane. All halves are below kEntries.
+  struct Entries {
+    I low, high;
+  };
+  template <int kEntries>
+  static SLUICE_INLINE Entries LookupWords(const uint16_t* table, I index) {
+    if constexpr (kEntries > 1024) {
+      uint16_t at[32];
+      StoreBits(at, index);
+      const auto pick = [&](int first) __attribute__((always_inline)) {
+        I v = _mm512_castsi128_si512(FourWords(table, at + first));
+        v = _mm512_inserti32x4(v, FourWords(table, at + first + 8), 1);
+        v = _mm512_inserti32x4(v, FourWords(table, at + first + 16), 2);
+        return _mm512_inserti32x4(v, FourWords(table, at + first + 24), 3) & Words(0xffff);
+      };
+      return {pick(0), pick(1)};
+    } else {
+      const I both = InRegisters<kEntries>(table, index);
+      return {both & Words(0xffff), Right(both, 16)};
+    }
+  }
+  // A bit for every row and each of four k: of sixteen rows, from row `first` on.
+  using Signs = __mmask64;
+  static SLUICE_INLINE Signs LoadSigns(const std::byte* signs, int) {
+    return _load_mask64(reinterpret_cast<__mmask64*>(const_cast<std::byte*>(signs)));
+  }
+  // Magnitudes plus kSignedOffset, negated where the sign is set.
+  static SLUICE_INLINE Codes Negate(I codes, Signs signs) {
+    return {_mm512_mask_sub_epi8(codes, signs, I{}, codes)};
+  }
+  // Codes plus kSignedOffset.
+  static SLUICE_INLINE Codes Offset(I codes) { return {codes}; }
+  // `value` in lanes of `v` that have bit `bit`, else 0.
+  static SLUICE_INLINE I IfBit(I v, int bit, I value) {
+    return _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(v, Words(1 << bit)), value);
+  }
+  // Each byte times 3 / 256, rounded down.
+  static SLUICE_INLINE I ThirdsOf(I v) {
+    const I ones = Bytes(1), one = _mm512_maskz_mov_epi8(_mm512_cmpge_epu8_mask(v, Bytes(86)), ones);
+    return _mm512_mask_add_epi8(one, _mm512_cmpge_epu8_mask(v, Bytes(171)), one, ones);
+  }
+  static SLUICE_INLINE I AddBytes(I a, I b) { return _mm512_add_epi8(a, b); }
   // Byte kByte of each lane, as AddPart wants it.
   template <int kByte, bool kSigned>
   static SLUICE_INLINE I Scale(I bytes) {
@@ -105,6 +153,17 @@ struct Lanes {
   static SLUICE_INLINE I LeftEach(I v, I bits) { return _mm512_sllv_epi32(v, bits); }
 
  private:
+  // Tables of 64 words, then the bits of the index above those that choose in one.
+  template <int kEntries>
+  static SLUICE_INLINE I InRegisters(const uint16_t* table, I index) {
+    if constexpr (kEntries == 64) {
+      return _mm512_permutex2var_epi16(Load(table), index, Load(table + 32));
+    } else {
+      const __mmask32 upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(kEntries / 2));
+      return _mm512_mask_blend_epi16(upper, InRegisters<kEntries / 2>(table, index),
+                                     InRegisters<kEntries / 2>(table + kEntries / 2, index));
+    }
+  }
   static SLUICE_INLINE I Spread(const ByteTable& table) {
     return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(table.value)));
   }

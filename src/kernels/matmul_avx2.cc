@@ -1,7 +1,7 @@
 #include "kernels/lanes_avx2.h"
 // The lanes come first: everything below is written in them.
+#include "kernels/matmul_codebook_kernels.h"
 #include "kernels/matmul_float_kernels.h"
-#include "kernels/matmul_raw_kernels.h"
 #include "kernels/tiers.h"
 
 namespace sluice::kernels {
@@ -10,7 +10,7 @@ void FillMatmulAvx2(Table& table) {
   FillMatmul32Avx2(table);
   FillMatmul256Avx2(table);
   FillFloat(table);
-  FillRaw(table);
+  FillIndexed(table);
   FillActivationRowAvx2(table);
 }
 

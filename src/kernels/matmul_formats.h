@@ -215,13 +215,13 @@ struct IQ4_XS : IQ4Codes {
   static SLUICE_INLINE F D(const std::byte* fields, int first) { return HalfField(fields, 4, first); }
 };
 
-// A RawSuperblock: a sub-scale per 16 and a float scale.
+// An UnpackedSuperblock: a sub-scale per kGroup, which is 16 or 32, and a float scale.
+template <int group>
 struct Unpacked : SignedCodes {
-  static constexpr int kGroup = 16;
+  static constexpr int kGroup = group, kLargest = 64, kFieldBytes = 20;
   static constexpr bool kMinima = false, kSignedScales = false;
-  static constexpr int kFieldBytes = 20;
   static SLUICE_INLINE void Unpack(const std::byte* fields, int first, Scales* out) {
-    for (int w = 0; w < 4; ++w) out->scale[w] = WordField(fields, 4 * w, first);
+    for (int w = 0; w < 64 / kGroup; ++w) out->scale[w] = WordField(fields, 4 * w, first);
   }
   static SLUICE_INLINE F D(const std::byte* fields, int first) {
     return Lanes::LoadF32(fields + 16 * kPanelRows + 4 * first);

@@ -5,7 +5,6 @@
 #include "kernels/activation_row.h"
 #include "kernels/matmul_formats.h"
 #include "kernels/panel.h"
-#include "kernels/raw_superblock.h"
 #include "kernels/table.h"
 
 namespace sluice::kernels {

@@ -8,7 +8,7 @@
 // A tile of weights is what a panel's vectors are: row q holds k = 4 q ... 4 q + 3 of sixteen outputs.
 #pragma once
 
-#include "kernels/matmul_kernels.h"
+#include "kernels/codebook_formats.h"
 
 namespace sluice::kernels {
 namespace {
@@ -78,23 +78,21 @@ class PackedBlocks {
   const std::byte *fields_, *codes_;
 };
 
-// Superblocks of a panel of a raw type. Only the one that was opened last can be read.
-template <DType kType>
-class RawBlocks {
+// Superblocks of a panel of a codebook type or TQ1_0. Only the one that was opened last can be read.
+template <typename Indices>
+class UnpackedBlocks {
  public:
-  using Format = Unpacked;
-  RawBlocks(const std::byte* panel, int64_t)
-      : panel_(panel), bytes_(int64_t{Info(kType).block_bytes} * kPanelRows) {}
-  void Open(int64_t b) { UnpackRawSuperblock(kType, panel_ + b * bytes_, &unpacked_); }
-  const std::byte* Fields(int64_t) const { return Bytes() + offsetof(RawSuperblock, scale); }
+  using Format = Unpacked<Indices::kGroup>;
+  UnpackedBlocks(const std::byte* panel, int64_t k) : blocks_(panel, k) {}
+  void Open(int64_t b) { blocks_.Unpack(b, &unpacked_); }
+  const std::byte* Fields(int64_t) const { return Bytes() + offsetof(UnpackedSuperblock, scale); }
   const std::byte* Codes(int64_t) const { return Bytes(); }
 
  private:
   const std::byte* Bytes() const { return reinterpret_cast<const std::byte*>(&unpacked_); }
 
-  const std::byte* panel_;
-  const int64_t bytes_;  // of sixteen blocks
-  RawSuperblock unpacked_;
+  const IndexedBlocks<Indices> blocks_;
+  UnpackedSuperblock unpacked_;
 };
 
 // One panel times up to kTokens tokens. The tiles' sums of a unit of tokens over one superblock are stored,
@@ -320,21 +318,21 @@ MatmulFn FindMatmulByTiles(DType dtype) {
     case DType::kIQ4_XS:
       return MatmulByTiles<DType::kIQ4_XS, PackedBlocks<IQ4_XS>>;
     case DType::kIQ2_XXS:
-      return MatmulByTiles<DType::kIQ2_XXS, RawBlocks<DType::kIQ2_XXS>>;
+      return MatmulByTiles<DType::kIQ2_XXS, UnpackedBlocks<IQ2_XXS>>;
     case DType::kIQ2_XS:
-      return MatmulByTiles<DType::kIQ2_XS, RawBlocks<DType::kIQ2_XS>>;
+      return MatmulByTiles<DType::kIQ2_XS, UnpackedBlocks<IQ2_XS>>;
     case DType::kIQ2_S:
-      return MatmulByTiles<DType::kIQ2_S, RawBlocks<DType::kIQ2_S>>;
+      return MatmulByTiles<DType::kIQ2_S, UnpackedBlocks<IQ2_S>>;
     case DType::kIQ3_XXS:
-      return MatmulByTiles<DType::kIQ3_XXS, RawBlocks<DType::kIQ3_XXS>>;
+      return MatmulByTiles<DType::kIQ3_XXS, UnpackedBlocks<IQ3_XXS>>;
     case DType::kIQ3_S:
-      return MatmulByTiles<DType::kIQ3_S, RawBlocks<DType::kIQ3_S>>;
+      return MatmulByTiles<DType::kIQ3_S, UnpackedBlocks<IQ3_S>>;
     case DType::kIQ1_S:
-      return MatmulByTiles<DType::kIQ1_S, RawBlocks<DType::kIQ1_S>>;
+      return MatmulByTiles<DType::kIQ1_S, UnpackedBlocks<IQ1_S>>;
     case DType::kIQ1_M:
-      return MatmulByTiles<DType::kIQ1_M, RawBlocks<DType::kIQ1_M>>;
+      return MatmulByTiles<DType::kIQ1_M, UnpackedBlocks<IQ1_M>>;
     case DType::kTQ1_0:
-      return MatmulByTiles<DType::kTQ1_0, RawBlocks<DType::kTQ1_0>>;
+      return MatmulByTiles<DType::kTQ1_0, UnpackedBlocks<TQ1_0>>;
     default:
       return nullptr;
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "kernels/codebook_block.h"
 #include "kernels/integer_block.h"
 #include "kernels/interleave.h"
 #include "kernels/panel_layout.h"
@@ -80,11 +81,28 @@ void PackCodes(const PanelLayout& layout, const PanelRows& rows, int64_t k, std:
     }
 }
 
-void PackRaw(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
-  const int bytes = layout.block_bytes();
-  for (int64_t b = 0; b < k / layout.block(); ++b)
-    for (int r = 0; r < kPanelRows; ++r)
-      if (rows.row[r]) std::memcpy(panel + (b * kPanelRows + r) * bytes, rows.row[r] + b * bytes, bytes);
+void PackIndexFields(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
+  uint8_t fields[sizeof(CodebookBlock::fields)];
+  for (int64_t b = 0; b < k / 256; ++b)
+    for (int r = 0; r < kPanelRows; ++r) {
+      if (!rows.row[r]) continue;
+      ReadCodebookFields(layout.dtype(), rows.row[r] + b * layout.block_bytes(), fields);
+      std::byte* to = panel + layout.FieldsAt(b);
+      for (const PanelField& f : layout.field) {
+        std::memcpy(to + r * f.size, fields + f.offset, f.size);
+        to += kPanelRows * f.size;
+      }
+    }
+}
+
+void PackIndices(const PanelLayout& layout, const PanelRows& rows, int64_t k, std::byte* panel) {
+  CodebookBlock block = {};
+  for (int64_t b = 0; b < k / 256; ++b)
+    for (int r = 0; r < kPanelRows; ++r) {
+      if (!rows.row[r]) continue;
+      ReadCodebookBlock(layout.dtype(), rows.row[r] + b * layout.block_bytes(), &block);
+      StoreCodebookBlock(layout.index, block, r, panel + layout.VectorsAt(k, b));
+    }
 }
 
 // What stands between the arrays of a panel and behind the last.
@@ -94,9 +112,9 @@ void ZeroGaps(DType dtype, int64_t k, std::byte* panel) {
   };
   int64_t end = k * kPanelRows * Info(dtype).block_bytes;
   if (const PanelLayout* layout = FindPanelLayout(dtype)) {
-    if (layout->bits > 0) return zero(layout->FieldsAt(k / layout->block()), layout->CodesAt(k, 0));
-    end /= layout->block();
-  } else if (dtype == DType::kF8E4M3) {
+    return zero(layout->FieldsAt(k / layout->block()), layout->CodesAt(k, 0));
+  }
+  if (dtype == DType::kF8E4M3) {
     zero(end, F8ScalesAt(k));
     end = F8ScalesAt(k) + (k + kF8Block - 1) / kF8Block * kPanelRows * 4;
   }
@@ -162,10 +180,10 @@ void PackPanelWith(Isa isa, DType dtype, const PanelRows& rows, int64_t k, std::
   const InterleaveFn interleave = whole ? FindInterleave(isa, dtype) : nullptr;
   const PanelLayout* layout = FindPanelLayout(dtype);
   if (!layout) return PackFloats(dtype, rows, k, interleave, out);
-  if (layout->bits == 0) return PackRaw(*layout, rows, k, out);
-  PackFields(*layout, rows, k, out);
+  const bool indices = layout->bits == 0;
+  indices ? PackIndexFields(*layout, rows, k, out) : PackFields(*layout, rows, k, out);
   if (interleave) return interleave(rows.row, k, out + layout->CodesAt(k, 0));
-  PackCodes(*layout, rows, k, out);
+  indices ? PackIndices(*layout, rows, k, out) : PackCodes(*layout, rows, k, out);
 }
 
 void DecodePanelRow(DType dtype, const std::byte* panel, int64_t k, int row, float* out) {

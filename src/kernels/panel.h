@@ -16,7 +16,7 @@ inline constexpr int kPanelRows = 16;
 
 // Raised whenever the bytes of a panel of any type change: packed files hold them. The same on every
 // instruction set.
-inline constexpr int kPanelLayout = 1;
+inline constexpr int kPanelLayout = 2;
 
 struct PanelFormat {
   DType dtype;

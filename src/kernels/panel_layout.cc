@@ -19,14 +19,17 @@ constexpr PanelLayout kLayouts[] = {
     {{DType::kQ5_K, ActType::kQ8x256, 256}, 5, {{4, 4}, {8, 4}, {12, 4}, {0, 2}, {2, 2}}},
     {{DType::kQ6_K, ActType::kQ8x256, 256}, 6, {{192, 4}, {196, 4}, {200, 4}, {204, 4}, {208, 2}}},
     {{DType::kIQ4_XS, ActType::kQ8x256, 256}, 4, {{4, 4}, {0, 2}, {2, 2}}},
-    {{DType::kIQ2_XXS, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ2_XS, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ2_S, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ3_XXS, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ3_S, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ1_S, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kIQ1_M, ActType::kQ8x256, 256}, 0, {}},
-    {{DType::kTQ1_0, ActType::kQ8x256, 256}, 0, {}},
+    {{DType::kIQ2_XXS, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 2}}, {1, 0, 7}},
+    {{DType::kIQ2_XS, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 4}, {8, 2}}, {1, 1, 7}},
+    {{DType::kIQ2_S, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 4}, {8, 2}}, {1, 2, 8}},
+    {{DType::kIQ3_XXS, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 2}}, {2, 0, 7}},
+    {{DType::kIQ3_S, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 2}}, {2, 1, 8}},
+    {{DType::kIQ1_S, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 2}}, {1, 3, 0}},
+    {{DType::kIQ1_M, ActType::kQ8x256, 256}, 0, {{0, 4}, {4, 2}, {6, 2}}, {1, 4, 0}},
+    {{DType::kTQ1_0, ActType::kQ8x256, 256},
+     0,
+     {{0, 4}, {4, 4}, {8, 4}, {12, 4}, {16, 4}, {20, 2}},
+     {1, 0, 0}},
     {{DType::kTQ2_0, ActType::kQ8x256, 256}, 2, {{64, 2}}},
 };
 
@@ -43,11 +46,6 @@ void ForEachPlane(int bits, Visit visit) {
 }
 
 }  // namespace
-
-int64_t PanelLayout::bytes(int64_t k) const {
-  if (bits == 0) return ActLayout::Align(k / block() * kPanelRows * block_bytes());
-  return CodesAt(k, k / 32);
-}
 
 const PanelLayout* FindPanelLayout(DType dtype) {
   for (const PanelLayout& layout : kLayouts)
@@ -102,6 +100,8 @@ void Store(std::byte* at, const uint8_t* codes) {
 void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes) {
   std::byte* at = vectors + row * 4;
   switch (bits) {
+    case 1:
+      return Store<1>(at, codes);
     case 2:
       return Store<2>(at, codes);
     case 3:

@@ -10,7 +10,10 @@
 // consecutive quads q per vector, the first in the lowest bits. So a vector, shifted and masked, is sixteen
 // rows times four consecutive k.
 //
-// Raw types (codebooks, TQ1_0). A panel is [k / 256][16] blocks as they stand in the file.
+// Codebook types, and TQ1_0: the second array has the vectors of one superblock after those of the other. Its
+// indices are stored as 32 codes of 8 bits, or twice 32; then the bits of the indices above those, as codes
+// of so many bits; then signs, as masks for sixteen rows times four k (codebook_block.cc says in which form,
+// and codebook_block.h what the fields are).
 #pragma once
 
 #include <cstddef>
@@ -27,11 +30,22 @@ struct PanelField {
   int size;
 };
 
+// What a superblock has instead of codes.
+struct IndexLayout {
+  int chunks = 0;  // of 32 indices
+  int high_bits = 0;
+  int sign_bits = 0;  // of eight signs: 7 where their number is even, or 8
+
+  constexpr int signs_at() const { return chunks * (8 + high_bits) * 64; }
+  constexpr int bytes() const { return signs_at() + sign_bits * 64; }
+};
+
 struct PanelLayout {
   static constexpr int kFields = 6;
   PanelFormat format;
-  int bits;                   // of a code; 0: raw blocks
+  int bits;                   // of a code; 0: indices
   PanelField field[kFields];  // as stored, widest first; unused ones have size 0
+  IndexLayout index = {};     // whose fields lie in CodebookBlock::fields, one after the other
 
   constexpr DType dtype() const { return format.dtype; }
   constexpr int block() const { return format.k_multiple; }  // elements: 32 or 256
@@ -47,7 +61,9 @@ struct PanelLayout {
   int64_t CodesAt(int64_t k, int64_t group) const {
     return ActLayout::Align(FieldsAt(k / block())) + group * 64 * bits;
   }
-  int64_t bytes(int64_t k) const;
+  // Where the vectors of superblock `block` of indices start.
+  int64_t VectorsAt(int64_t k, int64_t block) const { return CodesAt(k, 0) + block * index.bytes(); }
+  int64_t bytes(int64_t k) const { return bits > 0 ? CodesAt(k, k / 32) : VectorsAt(k, k / 256); }
 };
 
 // nullptr: not a quantised type with a panel form.
@@ -55,7 +71,7 @@ const PanelLayout* FindPanelLayout(DType dtype);
 
 // The unsigned codes of row `row` in the vectors of 32 consecutive k.
 void LoadCodes(const std::byte* vectors, int bits, int row, uint8_t* codes);
-void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes);
+void StoreCodes(std::byte* vectors, int bits, int row, const uint8_t* codes);  // bits: 1 to 6, 8
 
 // FP8 panels: [k][16] codes, then [ceil(k / 128)][16] float scales. The other float types: [k][16].
 inline constexpr int kF8Block = 128;

@@ -45,6 +45,15 @@ struct Rows {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(out + 32), high);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(out + 48), _mm_unpackhi_epi64(high, high));
   }
+  // The lowest four bits of each dword, side by side; above them is nothing.
+  static SLUICE_INLINE void StoreNibbles(V v, std::byte* out) {
+    const __m256i pairs = _mm256_or_si256((__m256i)v, _mm256_srli_epi64((__m256i)v, 28));
+    const __m256i low = _mm256_setr_epi8(0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                                         -1, -1, 0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i bytes = _mm256_shuffle_epi8(pairs, low);
+    const __m128i both = _mm_or_si128(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    _mm_storeu_si32(out, both);
+  }
 
  private:
   // Lane i from row 4 i.

@@ -41,6 +41,11 @@ struct Rows {
     for (int i = 0; i < 4; ++i)
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16 * i), _mm512_cvtepi32_epi8((__m512i)(v >> 8 * i)));
   }
+  // The lowest four bits of each dword, side by side; above them is nothing.
+  static SLUICE_INLINE void StoreNibbles(V v, std::byte* out) {
+    const __m512i pairs = _mm512_or_si512((__m512i)v, _mm512_srli_epi64((__m512i)v, 28));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm512_cvtepi64_epi8(pairs));
+  }
 
  private:
   // Lane i from row 4 i.
