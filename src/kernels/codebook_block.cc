@@ -77,28 +77,20 @@ void SetScales(const uint8_t* nibbles, int count, uint8_t* fields) {
   for (int s = 0; s < count; ++s) SetScale(s, static_cast<uint32_t>(Nibble(nibbles, s)), fields);
 }
 
+// IQ2_XS, IQ2_S and IQ3_S; the others differ.
+template <typename Block>
+void ReadFields(const Block& b, uint8_t* fields) {
+  SetScales(b.scales, 2 * static_cast<int>(sizeof(b.scales)), fields);
+  std::memcpy(fields + sizeof(b.scales), &b.d, 2);
+}
+
 void ReadFields(const IQ2_XXS& b, uint8_t* fields) {
   for (int p = 0; p < 8; ++p) SetScale(p, b.part[p].signs_scale.value() >> 28, fields);
   std::memcpy(fields + 4, &b.d, 2);
 }
 
-void ReadFields(const IQ2_XS& b, uint8_t* fields) {
-  SetScales(b.scales, 16, fields);
-  std::memcpy(fields + 8, &b.d, 2);
-}
-
-void ReadFields(const IQ2_S& b, uint8_t* fields) {
-  SetScales(b.scales, 16, fields);
-  std::memcpy(fields + 8, &b.d, 2);
-}
-
 void ReadFields(const IQ3_XXS& b, uint8_t* fields) {
   for (int p = 0; p < 8; ++p) SetScale(p, b.signs_scale[p].value() >> 28, fields);
-  std::memcpy(fields + 4, &b.d, 2);
-}
-
-void ReadFields(const IQ3_S& b, uint8_t* fields) {
-  SetScales(b.scales, 8, fields);
   std::memcpy(fields + 4, &b.d, 2);
 }
 

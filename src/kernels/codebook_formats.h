@@ -21,7 +21,7 @@ struct Indexed {
   SLUICE_INLINE void PrefetchBatch(int batch) const {
     constexpr int kLines = (Format::kVectors + Format::kBatches - 1) / Format::kBatches;
     if (first > 0) return;
-    for (int i = 0; i < kLines; ++i) Prefetch<kPanelRows, 8>(vectors + (batch * kLines + i) * 64);
+    for (int i = 0; i < kLines; ++i) Prefetch<Format, kPanelRows>(vectors + (batch * kLines + i) * 64);
   }
   SLUICE_INLINE const std::byte* Signs(int batch) const { return signs + batch * 32; }
 };

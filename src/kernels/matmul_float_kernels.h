@@ -49,7 +49,7 @@ SLUICE_INLINE void AddChunk(const std::byte* w, const std::byte* const* x, int64
   for (; k + 4 <= end; k += 4) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
-      if (j * kStride % 64 == 0) Prefetch<kTokens, 8 * Weights::kBytes>(w + (k + j) * kStride);
+      if (j * kStride % 64 == 0) Prefetch<Weights, kTokens>(w + (k + j) * kStride);
       local.Add(j, Weights::Load(w + (k + j) * kStride), x, k + j);
     }
   }
@@ -73,8 +73,7 @@ SLUICE_INLINE void AddChunkToMany(const std::byte* w, const std::byte* const* x,
     for (int t = 0; t < kTokens; ++t) part[t] = sums->part[t][j];
 #pragma GCC unroll 1
     for (int64_t k = begin + j; k < end; k += 4) {
-      for (int i = 0; j == 0 && i < 4 * kStride; i += 64)
-        Prefetch<kTokens, 8 * Weights::kBytes>(w + k * kStride + i);
+      for (int i = 0; j == 0 && i < 4 * kStride; i += 64) Prefetch<Weights, kTokens>(w + k * kStride + i);
       const F weight = Weights::Load(w + k * kStride);
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t)

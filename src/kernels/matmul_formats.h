@@ -228,5 +228,11 @@ struct Unpacked : SignedCodes {
   }
 };
 
+// Weights that are in the cache when they are read: nothing is to be prefetched behind them.
+template <typename Weights>
+constexpr bool kUnpackedInCache = false;
+template <int group>
+constexpr bool kUnpackedInCache<Unpacked<group>> = true;
+
 }  // namespace
 }  // namespace sluice::kernels

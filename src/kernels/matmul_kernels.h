@@ -41,10 +41,11 @@ SLUICE_INLINE float LoadFloat(const std::byte* p) {
 // they read it in, so that the processor's own prefetchers follow one stream: they fetch most of it. Where a
 // line is soon done with, a second instruction would take the place of a read. Volatile, so that it stays
 // between the instructions around it: bursts do not help.
-template <int kTokens, int kBits>
+template <typename Weights, int kTokens>
 SLUICE_INLINE void Prefetch(const std::byte* line) {
+  if constexpr (kUnpackedInCache<Weights>) return;
   if constexpr (kTokens * kParts == 1) {
-    asm volatile("prefetcht0 %c1(%0)" : : "r"(line), "i"(kBits == 8 ? 8192 : 4096));
+    asm volatile("prefetcht0 4096(%0)" : : "r"(line));
   } else {
     asm volatile("prefetcht1 16384(%0)\n\tprefetcht0 2048(%0)" : : "r"(line));
   }
@@ -63,7 +64,7 @@ SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x,
   Unroll<kCount>([&](auto q) __attribute__((always_inline)) {
     constexpr int kQuad = kFirst + decltype(q)::value;
     if constexpr (kQuad < Format::kBits && kQuad % kParts == 0)
-      Prefetch<kTokens, Format::kBits>(ahead + kQuad / kParts * 64);
+      Prefetch<Format, kTokens>(ahead + kQuad / kParts * 64);
     const Lanes::Codes codes = Format::template Quad<kQuad>(vectors);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t)
@@ -196,7 +197,7 @@ struct Product256 {
     F acc[kParts][kTokens] = {};
     for (int64_t b = 0; b < k / 256; ++b) {
       due += Format::kFieldBytes * kPanelRows;
-      for (; ahead < due; ahead += 64) Prefetch<kTokens, Format::kBits>(ahead);
+      for (; ahead < due; ahead += 64) Prefetch<Format, kTokens>(ahead);
       due += 512 * Format::kBits;
       for (int p = 0; p < kParts; ++p, ahead += 512 / kParts * Format::kBits)
         Superblock<Format, kTokens>(codes + p * Lanes::kRows * 4, fields, p * Lanes::kRows, x, b, at, acc[p],
@@ -224,7 +225,7 @@ struct Product32 {
                                  ahead);
       due += Format::kFieldBytes * kPanelRows + 64 * Format::kBits;
       if (ahead < due) {
-        Prefetch<kTokens, Format::kBits>(ahead);
+        Prefetch<Format, kTokens>(ahead);
         ahead += 64;
       }
       codes += 64 * Format::kBits;

@@ -50,7 +50,7 @@ SLUICE_INLINE void SplitPiece(const std::byte* vectors, const I* scale, std::byt
   };
   Unroll<8>([&](auto q) __attribute__((always_inline)) {
     constexpr int kQuad = decltype(q)::value;
-    if constexpr (kQuad < Format::kBits) Prefetch<kTileRows, Format::kBits>(vectors + kQuad * 64);
+    if constexpr (kQuad < Format::kBits) Prefetch<Format, kTileRows>(vectors + kQuad * 64);
     const I codes = Format::template Quad<kQuad>(vectors).value, factor = scale[kQuad * 4 / Format::kGroup];
     const I even = times(_mm512_and_si512(codes, _mm512_set1_epi16(255)), factor);
     const I odd = times(_mm512_srli_epi16(codes, 8), factor);
@@ -182,8 +182,7 @@ class TileProduct {
   SLUICE_INLINE void Open(int64_t b) {
     blocks_.Open(b);
     const std::byte* fields = blocks_.Fields(b);
-    for (int i = 0; i < Format::kFieldBytes * kPanelRows; i += 64)
-      Prefetch<kTileRows, Format::kBits>(fields + i);
+    for (int i = 0; i < Format::kFieldBytes * kPanelRows; i += 64) Prefetch<Format, kTileRows>(fields + i);
     Scales s;
     Format::Unpack(fields, 0, &s);
     Unroll<256 / Format::kGroup>([&](auto g) __attribute__((always_inline)) {
