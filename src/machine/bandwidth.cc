@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Effort {
 };
 constexpr Effort kUsually = {7, 8, int64_t{512} << 20, int64_t{4} << 30};
 constexpr Effort kBriefly = {3, 4, int64_t{128} << 20, int64_t{1} << 30};
+const Effort& EffortFor(Care care) { return care == Care::kUsual ? kUsually : kBriefly; }
 
 using ReadFn = uint64_t (*)(const std::byte* data, int64_t bytes);
 
@@ -69,65 +71,59 @@ ReadFn BestRead() {
   return ReadWords;
 }
 
-// A buffer of whole chunks, a share for each worker: it touches its share first, so that the memory lies near
-// it, and reads its share first; who is done helps the others.
-class Shares {
- public:
-  Shares(std::byte* data, int64_t chunks, int workers)
-      : data_(data), chunks_(chunks), next_(static_cast<size_t>(workers)) {}
-
-  void Restart() {
-    for (size_t w = 0; w < next_.size(); ++w) next_[w].chunk = Begin(w);
-  }
-
-  template <typename Work>
-  void Run(int worker, Work work) {
-    for (size_t i = 0; i < next_.size(); ++i) {
-      const size_t owner = (static_cast<size_t>(worker) + i) % next_.size();
-      for (int64_t chunk = next_[owner].chunk.fetch_add(1); chunk < Begin(owner + 1);
-           chunk = next_[owner].chunk.fetch_add(1))
-        work(data_ + chunk * kChunk);
-    }
-  }
-
- private:
-  struct alignas(64) Next {
-    std::atomic<int64_t> chunk{0};
-  };
-  int64_t Begin(size_t worker) const {
-    return chunks_ * static_cast<int64_t>(worker) / static_cast<int64_t>(next_.size());
-  }
-
-  std::byte* data_;
-  int64_t chunks_;
-  std::vector<Next> next_;
-};
-
 }  // namespace
 
-Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes, Care care) {
-  const Effort& effort = care == Care::kUsual ? kUsually : kBriefly;
+Result<std::unique_ptr<BandwidthProbe>> BandwidthProbe::Create(ThreadTeam& team, int64_t cache_bytes,
+                                                               Care care) {
+  const Effort& effort = EffortFor(care);
   if (cache_bytes <= 0) cache_bytes = LastLevelCacheBytes();
-  const int64_t bytes =
-      RoundUp(std::clamp(cache_bytes * effort.cache_multiple, effort.least, effort.most), kChunk);
-  SLUICE_TRY(const Arena arena, Arena::Reserve(bytes));
-  Shares shares(arena.data(), bytes / kChunk, team.size());
-  shares.Restart();
-  auto touch = [&](int worker) {
-    shares.Run(worker, [](std::byte* chunk) { std::memset(chunk, 1, static_cast<size_t>(kChunk)); });
+  const int64_t bytes = std::clamp(cache_bytes * effort.cache_multiple, effort.least, effort.most);
+  const int64_t chunks = std::max<int64_t>(1, bytes / kChunk / team.size());
+  SLUICE_TRY(Arena arena, Arena::Reserve(chunks * kChunk * team.size()));
+  return std::unique_ptr<BandwidthProbe>(new BandwidthProbe(team, std::move(arena), chunks));
+}
+
+BandwidthProbe::BandwidthProbe(ThreadTeam& team, Arena arena, int64_t chunks)
+    : team_(team), arena_(std::move(arena)), chunks_(chunks), next_(static_cast<size_t>(team.size())) {
+  ForChunks(0, chunks_, [](std::byte* chunk) { std::memset(chunk, 1, static_cast<size_t>(kChunk)); });
+}
+
+// Of every share. A worker begins with its own, which it touched first, so that the memory lies near it; who
+// is done helps the others.
+template <typename Work>
+void BandwidthProbe::ForChunks(int64_t begin, int64_t end, Work work) {
+  for (Next& next : next_) next.chunk = begin;
+  auto run = [&](int worker) {
+    for (size_t i = 0; i < next_.size(); ++i) {
+      const size_t owner = (static_cast<size_t>(worker) + i) % next_.size();
+      std::byte* const share = arena_.data() + static_cast<int64_t>(owner) * chunks_ * kChunk;
+      for (int64_t chunk = next_[owner].chunk.fetch_add(1); chunk < end;
+           chunk = next_[owner].chunk.fetch_add(1))
+        work(share + chunk * kChunk);
+    }
   };
-  team.Run(touch);
+  team_.Run(run);
+}
+
+void BandwidthProbe::Read(int64_t begin, int64_t end) {
   const ReadFn read = BestRead();
-  std::atomic<uint64_t> sum{0};
-  auto pass = [&](int worker) {
-    uint64_t mine = 0;
-    shares.Run(worker, [&](std::byte* chunk) { mine += read(chunk, kChunk); });
-    sum += mine;
-  };
-  return MeasureRate(effort.passes, static_cast<double>(bytes), [&] {
-    shares.Restart();
-    team.Run(pass);
-  });
+  ForChunks(begin, end, [&](const std::byte* chunk) { sum_ += read(chunk, kChunk); });
+}
+
+double BandwidthProbe::Look() {
+  constexpr int64_t kLook = 16;
+  const int64_t chunks = std::min(kLook, chunks_);
+  if (looked_ + chunks > chunks_) looked_ = 0;
+  const auto start = std::chrono::steady_clock::now();
+  Read(looked_, looked_ + chunks);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  looked_ += chunks;
+  return static_cast<double>(chunks * kChunk * team_.size()) / took.count();
+}
+
+Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes, Care care) {
+  SLUICE_TRY(const auto probe, BandwidthProbe::Create(team, cache_bytes, care));
+  return MeasureRate(EffortFor(care).passes, static_cast<double>(probe->bytes()), [&] { probe->ReadAll(); });
 }
 
 }  // namespace sluice::machine

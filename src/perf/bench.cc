@@ -15,6 +15,8 @@ double Total(const std::vector<double>& values) {
   return sum;
 }
 
+double Mean(const std::vector<double>& values) { return Total(values) / static_cast<double>(values.size()); }
+
 class Rounds {
  public:
   Rounds(const LoadFn& load, ThreadTeam& team, const BenchOptions& options, BenchResult* result)
@@ -37,17 +39,18 @@ class Rounds {
 
  private:
   Status Begin() {
-    if (model_ == nullptr) {
+    const bool fresh = model_ == nullptr;
+    if (fresh) {
       SLUICE_TRY(model_, load_());
       SLUICE_TRY(runner_, WorkRunner::Create(*model_, team_, options_.works, options_.work));
-      SLUICE_CHECK_OK(WarmUp());
     }
     // The peer's copy is as large as ours; one tenth is for everything else.
     crowded_ = options_.peer &&
                2.2 * static_cast<double>(model_->weight_bytes()) > static_cast<double>(MachineMemory());
     if (result_.steps.empty())
       for (const model::Step& step : runner_->plan().steps) result_.steps.push_back(step.name);
-    return Measure();
+    SLUICE_CHECK_OK(Measure());
+    return fresh ? WarmUp() : Status{};
   }
 
   void Unload() {
@@ -60,7 +63,7 @@ class Rounds {
     constexpr int64_t kTokens = 8;
     for (Work work : options_.works) {
       if (work.kind == Work::Kind::kDecode) work.tokens = std::min(work.tokens, kTokens);
-      SLUICE_CHECK_OK(runner_->Run(work, nullptr));
+      SLUICE_CHECK_OK(runner_->Run(work, result_.rounds.back(), nullptr));
     }
     return {};
   }
@@ -72,8 +75,11 @@ class Rounds {
   }
 
   Status RunOurs(Figure* figure) {
-    SLUICE_TRY(const WorkRun run, runner_->Run(figure->work, options_.profile ? &figure->times : nullptr));
+    SLUICE_TRY(const WorkRun run, runner_->Run(figure->work, result_.rounds.back(),
+                                               options_.profile ? &figure->times : nullptr));
     figure->seconds.push_back(run.seconds);
+    figure->least_seconds.push_back(run.least_seconds);
+    figure->read_rates.push_back(Mean(run.read_rates));
     figure->costs.resize(run.costs.size());
     for (size_t s = 0; s < run.costs.size(); ++s) figure->costs[s] += run.costs[s];
     return {};
@@ -110,9 +116,7 @@ machine::Rate Figure::RatioToPeer() const {
   return machine::Summarise(std::move(ratios));
 }
 
-double Figure::ShareOfBound(const backend::Bounds& bounds) const {
-  return backend::LeastSeconds(backend::Sum(costs), bounds) / Total(seconds);
-}
+double Figure::ShareOfBound() const { return Total(least_seconds) / Total(seconds); }
 
 backend::Bounds BenchResult::MedianBounds() const {
   const auto median = [&](auto member) {
@@ -122,6 +126,12 @@ backend::Bounds BenchResult::MedianBounds() const {
   };
   return {median(&backend::Bounds::bytes), median(&backend::Bounds::int8_ops),
           median(&backend::Bounds::float_ops)};
+}
+
+backend::Bounds BenchResult::BoundsOf(const Figure& figure) const {
+  backend::Bounds bounds = MedianBounds();
+  bounds.bytes = Mean(figure.read_rates);
+  return bounds;
 }
 
 Result<backend::Bounds> MeasureBounds(ThreadTeam& team, kernels::Isa isa) {

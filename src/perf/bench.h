@@ -15,16 +15,18 @@ namespace sluice::perf {
 
 struct Figure {
   Work work;
-  std::vector<double> seconds;       // [rounds]
-  std::vector<backend::Cost> costs;  // [steps], of all rounds together
-  backend::StepTimes times;          // empty unless profiled
-  std::vector<double> peer;          // [rounds] tokens a second; empty: the peer has no such work
+  std::vector<double> seconds;        // [rounds]
+  std::vector<double> least_seconds;  // [rounds] by the bounds of that time
+  std::vector<double> read_rates;     // [rounds] bytes a second, on the average of its batches
+  std::vector<backend::Cost> costs;   // [steps], of all rounds together
+  backend::StepTimes times;           // empty unless profiled
+  std::vector<double> peer;           // [rounds] tokens a second; empty: the peer has no such work
 
   machine::Rate TokensPerSecond() const;
   // Of each round, this speed over the peer's. The peer has done this work.
   machine::Rate RatioToPeer() const;
   // Of all rounds: the least time over the measured one.
-  double ShareOfBound(const backend::Bounds& bounds) const;
+  double ShareOfBound() const;
 };
 
 struct BenchResult {
@@ -35,6 +37,8 @@ struct BenchResult {
   kernels::Isa isa = kernels::Isa::kScalar;
 
   backend::Bounds MedianBounds() const;
+  // The same with memory as fast as it was around the figure's batches, on the average.
+  backend::Bounds BoundsOf(const Figure& figure) const;
 };
 
 struct BenchOptions {

@@ -21,7 +21,8 @@ Result<std::unique_ptr<WorkRunner>> WorkRunner::Create(const model::Model& model
   if (model.desc.encoder)
     return Fail(ErrorCode::kUsage,
                 "this model answers sources; only models without an encoder can be measured");
-  std::unique_ptr<WorkRunner> runner(new WorkRunner(model, options));
+  SLUICE_TRY(auto probe, machine::BandwidthProbe::Create(team));
+  std::unique_ptr<WorkRunner> runner(new WorkRunner(model, options, std::move(probe)));
   int64_t batch = options.batch_tokens, positions = 0, most = 1;
   for (const Work& work : works) {
     if (work.depth + work.tokens > model.desc.max_ctx)
@@ -60,7 +61,8 @@ Status WorkRunner::Reserve(const std::vector<Work>& works) {
   return {};
 }
 
-Result<WorkRun> WorkRunner::Run(const Work& work, backend::StepTimes* times) {
+Result<WorkRun> WorkRunner::Run(const Work& work, const backend::Bounds& bounds, backend::StepTimes* times) {
+  bounds_ = bounds;
   SLUICE_CHECK_OK(FillTo(work.depth));
   WorkRun run;
   if (work.kind == Work::Kind::kPrefill) {
@@ -111,14 +113,18 @@ Status WorkRunner::RunDecode(const Work& work, backend::StepTimes* times, WorkRu
 
 Status WorkRunner::RunBatch(backend::StepTimes* times, WorkRun* run) {
   using Clock = std::chrono::steady_clock;
+  if (run->read_rates.empty()) run->read_rates.push_back(probe_->Look());
   const backend::Batch batch{tokens_, tables_, &trace_, times};
   const Clock::time_point start = Clock::now();
   SLUICE_CHECK_OK(backend_->Forward(batch));
   run->seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  run->read_rates.push_back(probe_->Look());
   const std::vector<backend::Cost> costs =
       backend::StepCosts(backend_->plan().steps, backend_->pool().type(), batch);
   run->costs.resize(costs.size());
   for (size_t s = 0; s < costs.size(); ++s) run->costs[s] += costs[s];
+  bounds_.bytes = (run->read_rates.end()[-2] + run->read_rates.back()) / 2;
+  run->least_seconds += backend::LeastSeconds(backend::Sum(costs), bounds_);
   return {};
 }
 

@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/step_cost.h"
+#include "machine/bandwidth.h"
 
 namespace sluice::perf {
 
@@ -27,6 +28,8 @@ struct Work {
 
 struct WorkRun {
   double seconds = 0;
+  double least_seconds = 0;          // of all batches, each by the memory's rate before and after it
+  std::vector<double> read_rates;    // [batches + 1] bytes a second
   std::vector<backend::Cost> costs;  // [steps], of all batches together
 };
 
@@ -44,14 +47,16 @@ class WorkRunner {
                                                     const std::vector<Work>& works,
                                                     const WorkOptions& options);
 
-  // The context of a work is computed first, outside the clock. `times` may be null.
-  Result<WorkRun> Run(const Work& work, backend::StepTimes* times);
+  // The context of a work is computed first, outside the clock. Of `bounds`, those of arithmetic count: how
+  // fast memory is read is measured around every batch. `times` may be null.
+  Result<WorkRun> Run(const Work& work, const backend::Bounds& bounds, backend::StepTimes* times);
 
   const model::Plan& plan() const { return backend_->plan(); }
 
  private:
-  WorkRunner(const model::Model& model, const WorkOptions& options)
-      : model_(model), options_(options), random_(options.seed) {}
+  WorkRunner(const model::Model& model, const WorkOptions& options,
+             std::unique_ptr<machine::BandwidthProbe> probe)
+      : model_(model), options_(options), probe_(std::move(probe)), random_(options.seed) {}
 
   Status Reserve(const std::vector<Work>& works);
   Status FillTo(int64_t depth);
@@ -64,6 +69,8 @@ class WorkRunner {
 
   const model::Model& model_;
   const WorkOptions options_;
+  const std::unique_ptr<machine::BandwidthProbe> probe_;
+  backend::Bounds bounds_;
   std::mt19937 random_;
   std::unique_ptr<backend::Backend> backend_;
   std::vector<kv::PageTable> sequences_;

@@ -36,6 +36,9 @@ for bounds in result["bounds_by_round"]:
 assert [f["name"] for f in result["figures"]] == ["prefill 16", "decode 4", "decode 4 after 8", "decode 2 x 2"]
 for figure in result["figures"]:
     assert len(figure["seconds"]) == 2 and all(s > 0 for s in figure["seconds"])
+    assert len(figure["read_bytes_per_second"]) == 2 and min(figure["read_bytes_per_second"]) > 0
+    least = sum(figure["least_seconds"])
+    assert abs(least / sum(figure["seconds"]) - figure["share_of_bound"]) < 1e-9 and least > 0
     assert figure["weight_bytes_per_token"] > 0 and figure["int8_ops_per_token"] > 0
     profile = figure["profile"]
     assert profile["accounted"] >= 0.97, profile["accounted"]
@@ -123,6 +126,7 @@ for name, factor in (("same", 1.0), ("faster", 0.5), ("slower", 2.0)):
     copy = json.loads(json.dumps(result))
     for figure in copy["figures"]:
         figure["seconds"] = [factor, factor * 1.01, factor * 1.02]
+        figure["read_bytes_per_second"] = [1e9] * 3
     copy["bounds_by_round"] = [result["bounds_by_round"][0]] * 4
     json.dump(copy, open(name + ".json", "w"))
 EOF
