@@ -111,14 +111,18 @@ void BandwidthProbe::Read(int64_t begin, int64_t end) {
 }
 
 double BandwidthProbe::Look() {
-  constexpr int64_t kLook = 16;
+  constexpr int64_t kLook = 8;
+  constexpr int kLooks = 3;
   const int64_t chunks = std::min(kLook, chunks_);
-  if (looked_ + chunks > chunks_) looked_ = 0;
-  const auto start = std::chrono::steady_clock::now();
-  Read(looked_, looked_ + chunks);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  looked_ += chunks;
-  return static_cast<double>(chunks * kChunk * team_.size()) / took.count();
+  double best = 0;
+  for (int look = 0; look < kLooks; ++look, looked_ += chunks) {
+    if (looked_ + chunks > chunks_) looked_ = 0;
+    const auto start = std::chrono::steady_clock::now();
+    Read(looked_, looked_ + chunks);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(chunks * kChunk * team_.size()) / took.count());
+  }
+  return best;
 }
 
 Result<Rate> ReadBandwidth(ThreadTeam& team, int64_t cache_bytes, Care care) {

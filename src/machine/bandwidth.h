@@ -32,7 +32,8 @@ class BandwidthProbe {
   static Result<std::unique_ptr<BandwidthProbe>> Create(ThreadTeam& team, int64_t cache_bytes = 0,
                                                         Care care = Care::kUsual);
 
-  // Bytes a second, over the next 16 MiB of each worker: no cache holds them any more.
+  // Bytes a second, over 8 MiB of each worker that no cache holds any more: the best of three, since whatever
+  // interrupts so short a look makes it slow.
   double Look();
   // Reads the whole buffer once.
   void ReadAll() { Read(0, chunks_); }
