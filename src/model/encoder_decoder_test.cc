@@ -70,7 +70,8 @@ TEST(EncoderDecoder, ExpertsStandWhereTheStepSays) {
   EXPECT_EQ(SparseLayers(*DescOf(checkpoint).encoder), (std::vector{0, 1, 2, 3}));
   config["num_sparse_encoder_layers"] = 0;
   EXPECT_EQ(SparseLayers(*DescOf(checkpoint).encoder), (std::vector{1}));
-  const auto& router = std::get<Moe>(DescOf(checkpoint).encoder->layers[1][1].op).router;
+  const Desc desc = DescOf(checkpoint);
+  const Router& router = std::get<Moe>(desc.encoder->layers[1][1].op).router;
   EXPECT_EQ(router.top_k, 1);
   EXPECT_FALSE(router.renormalize);
 }
