@@ -14,7 +14,8 @@ target_include_directories(sluice_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 # What must be fast are the kernels, and these set -O3 themselves; -O2 builds sooner.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 if(SLUICE_SANITIZE)
-  add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -g)
+  # What is undefined ends the program, as what AddressSanitizer finds does: a line among others is overlooked.
+  add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
 endif()
 
