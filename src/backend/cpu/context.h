@@ -160,62 +160,6 @@ struct Worker {
   Area floats_, more_floats_, bytes_;
 };
 
-// Tiles that a step is cut into. With few rows for each matrix the work is reading: long tiles, since each
-// begins with a read that nobody foresaw. With many it is arithmetic: short tiles, to end together.
-inline int64_t TilesWanted(int64_t rows, const Context& c) {
-  constexpr int64_t kFewRows = 8, kLongPerWorker = 4, kShortPerWorker = 16;
-  return c.workers * (rows <= kFewRows ? kLongPerWorker : kShortPerWorker);
-}
-// Panels of a step's matrices that one tile takes, where each of them meets so many rows.
-inline int64_t PanelsPerTile(int64_t panels, int64_t rows, const Context& c) {
-  return std::max<int64_t>(1, panels / TilesWanted(rows, c));
-}
-inline int64_t PanelsPerTile(int64_t panels, const Context& c) {
-  return PanelsPerTile(panels, c.tokens(), c);
-}
-inline int64_t Tiles(int64_t panels, int64_t per_tile) { return (panels + per_tile - 1) / per_tile; }
-
-struct PanelRange {
-  int64_t first = 0, last = 0;
-  int64_t size() const { return last - first; }
-};
-// The panels of a matrix that a memory node holds.
-inline PanelRange SliceOf(int64_t panels, const Context& c, int node) {
-  const int64_t length = SliceLength(panels, c.nodes);
-  return {std::min(node * length, panels), std::min((node + 1) * length, panels)};
-}
-
-// How the panels of one matrix, or of several of one shape, are cut into tiles: node by node, so that no tile
-// reads from two.
-class PanelTiling {
- public:
-  PanelTiling(int64_t panels, int64_t per_tile, const Context& c)
-      : panels_(panels), per_tile_(per_tile), context_(c) {}
-  PanelTiling(int64_t panels, const Context& c) : PanelTiling(panels, PanelsPerTile(panels, c), c) {}
-
-  int64_t TilesOf(int node) const { return Tiles(SliceOf(panels_, context_, node).size(), per_tile_); }
-  int64_t FirstTile(int node) const {
-    int64_t first = 0;
-    for (int n = 0; n < node; ++n) first += TilesOf(n);
-    return first;
-  }
-  // The tile-th of a node.
-  PanelRange PanelsOf(int node, int64_t tile) const {
-    const PanelRange slice = SliceOf(panels_, context_, node);
-    const int64_t first = slice.first + tile * per_tile_;
-    return {first, std::min(first + per_tile_, slice.last)};
-  }
-  PanelRange PanelsOf(int64_t tile) const {
-    int node = 0;
-    for (; tile >= TilesOf(node); ++node) tile -= TilesOf(node);
-    return PanelsOf(node, tile);
-  }
-
- private:
-  int64_t panels_, per_tile_;
-  const Context& context_;
-};
-
 inline constexpr int64_t kTokenBlock = 128;  // activations that stay in the cache while panels pass
 
 // worker.y[0, count) += panel p times the second rows of worker.x[t0, t0 + count); at most kTokenBlock rows.

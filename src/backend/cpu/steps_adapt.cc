@@ -4,6 +4,7 @@
 #include "backend/cpu/adapters.h"
 #include "backend/cpu/expert_groups.h"
 #include "backend/cpu/steps.h"
+#include "backend/cpu/tiling.h"
 
 namespace sluice::backend::cpu {
 

@@ -6,6 +6,7 @@
 #include "backend/cpu/attend_cut.h"
 #include "backend/cpu/cached_rows.h"
 #include "backend/cpu/steps.h"
+#include "backend/cpu/tiling.h"
 
 namespace sluice::backend::cpu {
 

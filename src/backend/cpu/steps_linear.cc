@@ -4,6 +4,7 @@
 
 #include "backend/cpu/adapters.h"
 #include "backend/cpu/steps.h"
+#include "backend/cpu/tiling.h"
 #include "kernels/math.h"
 
 namespace sluice::backend::cpu {
@@ -72,30 +73,29 @@ void RunTile(const model::QuantizeStep& step, const Context& c, Worker& worker, 
 }
 
 namespace {
-int64_t PanelsOf(const model::ProjectStep& step) {
-  int64_t panels = 0;
-  for (const auto& part : step.parts) panels += part.matrix->panels();
-  return panels;
-}
 // Of all parts on one memory node.
-int64_t TilesOf(const model::ProjectStep& step, const Context& c, int node, int64_t per_tile) {
+int64_t PanelsOf(const model::ProjectStep& step, const Context& c, int node) {
   int64_t panels = 0;
   for (const auto& part : step.parts) panels += SliceOf(part.matrix->panels(), c, node).size();
-  return Tiles(panels, per_tile);
+  return panels;
+}
+TileLengths LengthsFor(const model::ProjectStep& step, const Context& c) {
+  return LengthsFor(PanelsOf(step, c, 0), c.tokens(), c);
 }
 }  // namespace
 
 int64_t FirstTile(const model::ProjectStep& step, const Context& c, int node) {
-  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
+  const TileLengths lengths = LengthsFor(step, c);
   int64_t first = 0;
-  for (int n = 0; n < node; ++n) first += TilesOf(step, c, n, per_tile);
+  for (int n = 0; n < node; ++n) first += lengths.TilesOf(PanelsOf(step, c, n));
   return first;
 }
 int64_t TileCount(const model::ProjectStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t per_tile = PanelsPerTile(PanelsOf(step), c);
+  const TileLengths lengths = LengthsFor(step, c);
   int node = 0;
-  for (int64_t tiles; tile >= (tiles = TilesOf(step, c, node, per_tile)); ++node) tile -= tiles;
+  for (int64_t tiles; tile >= (tiles = lengths.TilesOf(PanelsOf(step, c, node))); ++node) tile -= tiles;
+  const PanelRange panels = lengths.PanelsOf(tile, PanelsOf(step, c, node));
   const auto same = [](int64_t t) { return t; };
   const int64_t slots = static_cast<int64_t>(step.parts.size());
   int64_t part_first = 0, slot = -1;  // panels are counted over all parts on the node
@@ -103,9 +103,8 @@ void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, i
     ++slot;
     const model::PackedMatrix& m = *part.matrix;
     const PanelRange slice = SliceOf(m.panels(), c, node);
-    const int64_t at = slice.first + tile * per_tile - part_first;
-    const int64_t begin = std::clamp(at, slice.first, slice.last);
-    const int64_t end = std::clamp(at + per_tile, slice.first, slice.last);
+    const int64_t begin = std::clamp(slice.first + panels.first - part_first, slice.first, slice.last);
+    const int64_t end = std::clamp(slice.first + panels.last - part_first, slice.first, slice.last);
     part_first += slice.size();
     if (begin == end) continue;
     TakeRows(c, worker, step.in, m, c.tokens());

@@ -6,6 +6,7 @@
 #include "backend/cpu/expert_groups.h"
 #include "backend/cpu/router.h"
 #include "backend/cpu/steps.h"
+#include "backend/cpu/tiling.h"
 #include "kernels/math.h"
 
 namespace sluice::backend::cpu {
@@ -46,7 +47,7 @@ class GateUpTiling {
   }
   int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / Cost(g)); }
   PanelTiling Of(const ExpertGroup& g, const FfnWeights& w) const {
-    return {w.up.panels(), PerTile(g), context_};
+    return {w.up.panels(), TileLengths{.length = PerTile(g)}, context_};
   }
 
  private:
@@ -172,7 +173,7 @@ void RunTile(const model::RouteStep& step, const Context& c, Worker& worker, int
 
 namespace {
 // What many rows' gates and ups of so many panels take stays in the cache until they are joined.
-constexpr int64_t kFewRows = 8, kPanelsTogether = 8;
+constexpr int64_t kPanelsTogether = 8;
 }  // namespace
 
 int64_t FirstTile(const model::GateUpStep& step, const Context& c, int node) {
@@ -217,22 +218,22 @@ int64_t OutputPanels(const model::DownStep& step) {
   return step.experts != nullptr ? step.experts->front().down.panels() : step.shared->down.panels();
 }
 // A tile takes the same panels of every expert.
-int64_t OutputPanelsPerTile(const model::DownStep& step, const Context& c) {
+PanelTiling DownTiling(const model::DownStep& step, const Context& c) {
   int64_t rows = 0, groups = 0;
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) {
     rows += g.count;
     ++groups;
   });
-  return PanelsPerTile(OutputPanels(step), rows / std::max<int64_t>(1, groups), c);
+  return {OutputPanels(step), rows / std::max<int64_t>(1, groups), c};
 }
 }  // namespace
 
 int64_t FirstTile(const model::DownStep& step, const Context& c, int node) {
-  return PanelTiling(OutputPanels(step), OutputPanelsPerTile(step, c), c).FirstTile(node);
+  return DownTiling(step, c).FirstTile(node);
 }
 int64_t TileCount(const model::DownStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const auto [first, last] = PanelTiling(OutputPanels(step), OutputPanelsPerTile(step, c), c).PanelsOf(tile);
+  const auto [first, last] = DownTiling(step, c).PanelsOf(tile);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
   const int64_t width = SpreadStride((last - first) * kPanelRows);
