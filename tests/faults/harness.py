@@ -4,6 +4,7 @@
 process alive, does /health say 200, did the other stream say to the last byte what it says undisturbed, do no requests
 run or wait, are all KV blocks given back. In the end the memory must have stopped to grow.
 """
+import functools
 import json
 import mmap
 import os
@@ -39,6 +40,7 @@ class Response:
         return error
 
 
+@functools.cache
 def is_built_with(program, *symbols):
     with open(program, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return any(content.find(symbol) >= 0 for symbol in symbols)

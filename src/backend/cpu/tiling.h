@@ -5,8 +5,8 @@
 
 namespace sluice::backend::cpu {
 
-inline constexpr int64_t kFewRows =
-    8;  // with so many for each matrix the work is reading, with more arithmetic
+// With so many rows for each matrix a step's work is reading, with more it is arithmetic.
+inline constexpr int64_t kFewRows = 8;
 
 // Tiles that a step is cut into. Where the work is reading: long tiles, since each begins with a read that
 // nobody foresaw. Where it is arithmetic: short tiles, to end together.
