@@ -47,7 +47,7 @@ SLUICE_INLINE void Prefetch(const std::byte* line) {
   if constexpr (kTokens * kParts == 1) {
     asm volatile("prefetcht0 4096(%0)" : : "r"(line));
   } else {
-    asm volatile("prefetcht1 16384(%0)\n\tprefetcht0 2048(%0)" : : "r"(line));
+    asm volatile("prefetcht1 16384(%0)\n\tprefetcht0 8192(%0)" : : "r"(line));
   }
 }
 
