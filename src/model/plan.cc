@@ -258,6 +258,7 @@ class Compiler {
     gate_up_bytes = one.up.bytes() + (one.gate ? one.gate.bytes() : 0);
     down_bytes = one.down.bytes();
     Use(Buffer::kHidden, hidden, acts);
+    if (experts) Use(Buffer::kExpertOut, desc_.dim);
     if (plan_.adapts) Add(prefix_ + ".gate_up.adapt", AdaptExpertsStep{experts, shared, false}, 0);
     Add(prefix_ + ".gate_up", GateUpStep{experts, shared, ffn.act, ffn.limit, ffn.alpha, weight_on_input},
         gate_up_bytes);

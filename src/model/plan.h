@@ -40,6 +40,7 @@ enum class Buffer : uint8_t {
   kRouterLogits,  // [experts]
   kSharedGate,    // [1]
   kHidden,        // [hidden]
+  kExpertOut,     // [dim], of an expert whose gate, up and down are computed together; few rows
   kFinal,         // [dim]
   kLogits,        // [vocab]
   kCount,

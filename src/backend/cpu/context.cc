@@ -13,13 +13,17 @@ constexpr ActType kQuantized[] = {ActType::kQ8x32, ActType::kQ8x256, ActType::kQ
 
 Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
   Buffers buffers;
-  const int64_t assignments = int64_t{max_tokens} * (plan.max_top_k + 1);
+  const auto rows_of = [&](Buffer b) {
+    if (b == Buffer::kHidden) return int64_t{max_tokens} * (plan.max_top_k + 1);
+    if (b == Buffer::kExpertOut) return std::min<int64_t>(max_tokens, kWholeTokens) * plan.max_top_k;
+    return int64_t{max_tokens};
+  };
   int64_t total = 0;
   struct Place {
     int64_t floats = 0, acts[kernels::kActTypes] = {};
   } places[model::kBuffers];
   for (int b = 0; b < model::kBuffers; ++b) {
-    const int64_t rows = static_cast<Buffer>(b) == Buffer::kHidden ? assignments : max_tokens;
+    const int64_t rows = rows_of(static_cast<Buffer>(b));
     buffers.float_[b].stride = SpreadStride(plan.width[b]);
     places[b].floats = total;
     total += rows * buffers.float_[b].stride * 4;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/cpu/step_clock.h"
 #include "base/arena.h"
 #include "base/node_layout.h"
 #include "kernels/table.h"
@@ -22,8 +23,10 @@ using kernels::kPanelRows;
 struct ExpertGroup {
   int32_t expert = 0;  // kShared: the expert that every token uses
   int32_t first = 0, count = 0;
+  bool whole = false;  // one tile of gate_up computes down too
 };
 inline constexpr int32_t kShared = -1;
+inline constexpr int64_t kWholeTokens = 32;  // with more, no expert is whole
 
 // Floats between rows of `width`: an odd number of cache lines, so that the same column of many rows does not
 // fall into few sets of a cache.
@@ -147,6 +150,8 @@ struct Worker {
   std::vector<const std::byte*> key_pages, value_pages;
   std::vector<const float*> rows[3];
   std::vector<AdaptedRow> adapted;  // of a batch's adapters
+  StepClock::Clock::duration
+      early{};  // of this step's tiles, for the next DownStep; only where steps are timed
 
   float* Floats(int64_t n);      // 64-byte aligned
   float* MoreFloats(int64_t n);  // a second area

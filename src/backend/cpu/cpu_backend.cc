@@ -126,7 +126,14 @@ class CpuBackend final : public Backend {
     const StepClock::Clock::time_point start = StepClock::Clock::now();
     const int64_t ran = RunTiles(steps_[s], progress_[s].claims, node, workers_[worker]);
     clock_.Add(worker, s, StepClock::Clock::now() - start, ran);
+    if (const auto early = std::exchange(workers_[worker].early, {}); early.count() > 0)
+      clock_.AddEarly(worker, s, NextDown(s), early);
     return ran;
+  }
+
+  size_t NextDown(size_t s) const {
+    while (!std::holds_alternative<model::DownStep>(steps_[s].op)) ++s;
+    return s;
   }
 
   // Opens the first step from s on that has tiles.

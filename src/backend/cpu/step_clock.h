@@ -41,17 +41,34 @@ class StepClock {
     busy.time += time;
     busy.tiles += tiles;
   }
+  // So much of a step's time went into the work of a later one, which gets its part of the wall time.
+  void AddEarly(int worker, size_t step, size_t later, Clock::duration time) {
+    Busy& busy = workers_[worker][step];
+    busy.early += time;
+    busy.later = later;
+  }
 
   // After the last step, when no worker runs.
   void End() {
     if (times_ == nullptr) return;
     for (size_t s = 0; s < steps_.size(); ++s) {
       StepTimes::Step& step = times_->steps[s];
-      step.wall_seconds += Seconds(steps_[s]);
+      double busy = 0;
       for (const std::vector<Busy>& worker : workers_) {
-        step.busy_seconds += Seconds(worker[s].time);
+        busy += Seconds(worker[s].time);
         step.tiles += worker[s].tiles;
       }
+      const double wall = Seconds(steps_[s]);
+      step.wall_seconds += wall;
+      step.busy_seconds += busy;
+      for (const std::vector<Busy>& worker : workers_)
+        if (const double early = Seconds(worker[s].early); early > 0) {
+          const double wall_part = wall * early / busy;
+          step.wall_seconds -= wall_part;
+          step.busy_seconds -= early;
+          times_->steps[worker[s].later].wall_seconds += wall_part;
+          times_->steps[worker[s].later].busy_seconds += early;
+        }
     }
     const Clock::time_point now = Clock::now();
     times_->begin_seconds += Seconds(begin_);
@@ -62,7 +79,8 @@ class StepClock {
 
  private:
   struct Busy {
-    Clock::duration time{};
+    Clock::duration time{}, early{};
+    size_t later = 0;  // the step that `early` went into
     int64_t tiles = 0;
   };
   static double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }

@@ -16,46 +16,22 @@ using model::FfnWeights;
 
 namespace {
 
-// Sorts the assignments of a layer by expert, keeping tokens in order (a counting sort).
-void GroupByExpert(const model::Router& router, const Context& c) {
-  Routing& r = *c.routing;
-  const int64_t assignments = c.tokens() * router.top_k;
-  std::vector<int32_t>& first = r.first_row;
-  std::fill_n(first.begin(), router.experts + 1, 0);
-  for (int64_t a = 0; a < assignments; ++a) ++first[r.experts[a] + 1];
-  r.groups.clear();
-  for (int e = 0; e < router.experts; ++e) {
-    if (first[e + 1] > 0) r.groups.push_back({e, first[e], first[e + 1]});
-    first[e + 1] += first[e];
-  }
-  for (int64_t a = 0; a < assignments; ++a) {
-    const int32_t row = first[r.experts[a]]++;
-    r.row_token[row] = static_cast<int32_t>(a / router.top_k);
-    r.row_weight[row] = r.weights[a];
-  }
-}
-
-// How gate_up is cut: an expert of many tokens, as a shared one is, into tiles of fewer panels. A memory
-// node's slices of all experts stand together.
+// How the experts of gate_up that are not whole are cut: one of many tokens, as a shared one is, into tiles
+// of fewer panels. A memory node's slices of all experts stand together.
 class GateUpTiling {
  public:
   GateUpTiling(const model::GateUpStep& step, const Context& c) : context_(c) {
     int64_t cost = 0;
-    ForEachGroup(step, c,
-                 [&](const ExpertGroup& g, const FfnWeights& w) { cost += w.up.panels() * Cost(g); });
+    ForEachCutGroup(step, c,
+                    [&](const ExpertGroup& g, const FfnWeights& w) { cost += w.up.panels() * PanelCost(g); });
     cost_per_tile_ = cost / TilesWanted(c.tokens(), c);
   }
-  int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / Cost(g)); }
+  int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / PanelCost(g)); }
   PanelTiling Of(const ExpertGroup& g, const FfnWeights& w) const {
     return {w.up.panels(), TileLengths{.length = PerTile(g)}, context_};
   }
 
  private:
-  // Of a panel: to read it takes as long as to multiply it with a few rows.
-  static int64_t Cost(const ExpertGroup& g) {
-    constexpr int32_t kReadInRows = 6;
-    return std::max(g.count, kReadInRows);
-  }
   const Context& context_;
   int64_t cost_per_tile_ = 1;
 };
@@ -147,6 +123,41 @@ void GateUpPanels(const model::GateUpStep& step, const Context& c, Worker& worke
              c.buffers->Row(Buffer::kHidden, g.first + i) + row0);
 }
 
+// out(i, row): where the product of down with the group's i-th row goes.
+template <typename OutFn>
+void DownPanels(const Context& c, Worker& worker, const ExpertGroup& g, const FfnWeights& w, int64_t first,
+                int64_t last, OutFn out) {
+  worker.x.resize(static_cast<size_t>(g.count));
+  for (int32_t i = 0; i < g.count; ++i)
+    worker.x[i] = c.buffers->ActRow(Buffer::kHidden, w.down.activations, g.first + i);
+  MatmulPanels(c, worker, w.down, first, last, g.count, out);
+  AddAdapters(
+      c, worker, w.down, 1, 0, first, last, g.count,
+      [&](int64_t i) { return TokenOf(c, g, static_cast<int32_t>(i)); },
+      [&](int64_t i) { return g.first + i; }, out);
+}
+
+void QuantizeHidden(const Context& c, Worker& worker, const FfnWeights& w, int64_t row) {
+  QuantizeRow(c, worker, Buffer::kHidden, row, w.down.cols, model::Bit(w.down.activations));
+}
+
+// From gate to down's products, which DownStep weighs and sums.
+void WholeExpert(const model::GateUpStep& step, const Context& c, Worker& worker, const ExpertGroup& g,
+                 const FfnWeights& w) {
+  GateUpPanels(step, c, worker, g, w, 0, w.up.panels());
+  const bool timed = c.batch->times != nullptr;
+  const StepClock::Clock::time_point start = timed ? StepClock::Clock::now() : StepClock::Clock::time_point{};
+  for (int32_t i = 0; i < g.count; ++i) QuantizeHidden(c, worker, w, g.first + i);
+  DownPanels(c, worker, g, w, 0, w.down.panels(),
+             [&](int64_t i, int64_t row) { return c.buffers->Row(Buffer::kExpertOut, g.first + i) + row; });
+  if (timed) worker.early += StepClock::Clock::now() - start;
+}
+
+// Whole experts come first.
+int64_t WholeTiles(const model::GateUpStep& step, const Context& c) {
+  return step.experts == nullptr ? 0 : std::ranges::count(c.routing->groups, true, &ExpertGroup::whole);
+}
+
 }  // namespace
 
 int64_t TileCount(const model::RouteStep&, const Context& c) { return c.tokens(); }
@@ -178,17 +189,25 @@ constexpr int64_t kPanelsTogether = 8;
 
 int64_t FirstTile(const model::GateUpStep& step, const Context& c, int node) {
   const GateUpTiling tiling(step, c);
-  int64_t first = 0;
+  int64_t first = node == 0 ? 0 : WholeTiles(step, c);
   for (int n = 0; n < node; ++n)
-    ForEachGroup(step, c,
-                 [&](const ExpertGroup& g, const FfnWeights& w) { first += tiling.Of(g, w).TilesOf(n); });
+    ForEachCutGroup(step, c,
+                    [&](const ExpertGroup& g, const FfnWeights& w) { first += tiling.Of(g, w).TilesOf(n); });
   return first;
 }
 int64_t TileCount(const model::GateUpStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
 void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
+  const int64_t whole = WholeTiles(step, c);
+  if (tile < whole) {
+    ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+      if (g.whole && tile-- == 0) WholeExpert(step, c, worker, g, w);
+    });
+    return;
+  }
+  tile -= whole;
   const GateUpTiling tiling(step, c);
   for (int node = 0; node < c.nodes && tile >= 0; ++node)
-    ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
       const PanelTiling panels = tiling.Of(g, w);
       const int64_t tiles = panels.TilesOf(node);
       if (tile >= 0 && tile < tiles) {
@@ -203,13 +222,13 @@ void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, in
 
 int64_t TileCount(const model::QuantizeHiddenStep& step, const Context& c) {
   int64_t rows = 0;
-  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) { rows += g.count; });
+  ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) { rows += g.count; });
   return rows;
 }
-void RunTile(const model::QuantizeHiddenStep& step, const Context& c, Worker& worker, int64_t row) {
-  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-    if (row >= g.first && row < g.first + g.count)
-      QuantizeRow(c, worker, Buffer::kHidden, row, w.down.cols, model::Bit(w.down.activations));
+void RunTile(const model::QuantizeHiddenStep& step, const Context& c, Worker& worker, int64_t tile) {
+  ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    if (tile >= 0 && tile < g.count) QuantizeHidden(c, worker, w, g.first + tile);
+    tile -= g.count;
   });
 }
 
@@ -217,10 +236,10 @@ namespace {
 int64_t OutputPanels(const model::DownStep& step) {
   return step.experts != nullptr ? step.experts->front().down.panels() : step.shared->down.panels();
 }
-// A tile takes the same panels of every expert.
+// A tile takes the same panels of every expert; of whole ones there is only the sum to do.
 PanelTiling DownTiling(const model::DownStep& step, const Context& c) {
   int64_t rows = 0, groups = 0;
-  ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) {
+  ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) {
     rows += g.count;
     ++groups;
   });
@@ -240,24 +259,20 @@ void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int6
   float* sum = worker.MoreFloats(c.tokens() * width);
   std::fill_n(sum, c.tokens() * width, 0.0f);
   ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-    worker.x.resize(static_cast<size_t>(g.count));
-    for (int32_t i = 0; i < g.count; ++i)
-      worker.x[i] = c.buffers->ActRow(Buffer::kHidden, w.down.activations, g.first + i);
-    float* product = worker.Floats(g.count * width);
-    const auto out = [&](int64_t t, int64_t row) { return product + t * width + row - row0; };
-    MatmulPanels(c, worker, w.down, first, last, g.count, out);
-    AddAdapters(
-        c, worker, w.down, 1, 0, first, last, g.count,
-        [&](int64_t i) { return TokenOf(c, g, static_cast<int32_t>(i)); },
-        [&](int64_t i) { return g.first + i; }, out);
+    float* products = worker.Floats(g.count * width);
+    if (!g.whole)
+      DownPanels(c, worker, g, w, first, last,
+                 [&](int64_t i, int64_t row) { return products + i * width + row - row0; });
     for (int32_t i = 0; i < g.count; ++i) {
+      float* product =
+          g.whole ? c.buffers->Row(Buffer::kExpertOut, g.first + i) + row0 : products + i * width;
       const int32_t t = TokenOf(c, g, i);
-      if (w.down_bias != nullptr) c.kernels->axpy(1.0f, w.down_bias + row0, rows, product + i * width);
+      if (w.down_bias != nullptr) c.kernels->axpy(1.0f, w.down_bias + row0, rows, product);
       float weight = 1;
       if (g.expert != kShared && !step.weight_on_input) weight = c.routing->row_weight[g.first + i];
       if (g.expert == kShared && step.shared_gate)
         weight = kernels::Sigmoid(*c.buffers->Row(Buffer::kSharedGate, t));
-      c.kernels->axpy(weight, product + i * width, rows, sum + t * width);
+      c.kernels->axpy(weight, product, rows, sum + t * width);
     }
   });
   for (int64_t t = 0; t < c.tokens(); ++t) {
