@@ -24,14 +24,13 @@ Status PlaceOnNode(std::byte* at, int64_t bytes, int node) {
               kAllowPlacing);
 }
 
-NodeClaims::NodeClaims(int nodes)
-    : nodes_(nodes), shares_(std::make_unique<Share[]>(static_cast<size_t>(nodes))) {}
+ShareClaims::ShareClaims(int shares)
+    : size_(shares), shares_(std::make_unique<Share[]>(static_cast<size_t>(shares))) {}
 
-void NodeClaims::Open(std::span<const int64_t> ends) {
-  int64_t begin = 0;
-  for (size_t n = 0; n < ends.size(); ++n) {
-    shares_[n].next.store(begin, std::memory_order_relaxed);
-    shares_[n].end = begin = ends[n];
+void ShareClaims::Open(std::span<const int64_t> counts) {
+  for (size_t s = 0; s < counts.size(); ++s) {
+    shares_[s].next.store(0, std::memory_order_relaxed);
+    shares_[s].count = counts[s];
   }
 }
 

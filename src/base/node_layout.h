@@ -33,31 +33,35 @@ inline constexpr char kUnplacedPages[] = "pages come from where they are touched
 // some. `at` begins a page. kOs with the system's reason if it refuses.
 Status PlaceOnNode(std::byte* at, int64_t bytes, int node);
 
-// Numbers that workers claim, each once: those of their own node first, then what others have left.
-class NodeClaims {
+// Numbers in shares, which workers claim, each once: those of a share of their own first, in order, then what
+// others have left.
+class ShareClaims {
  public:
-  explicit NodeClaims(int nodes);
+  struct Claimed {
+    int share = -1;  // -1: all are claimed
+    int64_t number = 0;
+  };
 
-  // Node n's numbers are those from ends[n - 1] (of the first node: 0) to before ends[n]. Nobody may claim
-  // meanwhile.
-  void Open(std::span<const int64_t> ends);
-  // -1: all are claimed.
-  int64_t Claim(int node) {
-    for (int i = 0; i < nodes_; ++i) {
-      Share& share = shares_[node];
+  explicit ShareClaims(int shares);
+
+  // Share s has the numbers from 0 to before counts[s]. Nobody may claim meanwhile.
+  void Open(std::span<const int64_t> counts);
+  Claimed Claim(int own) {
+    for (int i = 0, s = own; i < size_; ++i, s = s + 1 == size_ ? 0 : s + 1) {
+      Share& share = shares_[s];
+      if (share.next.load(std::memory_order_relaxed) >= share.count) continue;
       const int64_t next = share.next.fetch_add(1, std::memory_order_relaxed);
-      if (next < share.end) return next;
-      if (++node == nodes_) node = 0;
+      if (next < share.count) return {s, next};
     }
-    return -1;
+    return {};
   }
 
  private:
   struct alignas(64) Share {
     std::atomic<int64_t> next{0};
-    int64_t end = 0;
+    int64_t count = 0;
   };
-  int nodes_;
+  int size_;
   std::unique_ptr<Share[]> shares_;
 };
 

@@ -3,55 +3,61 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/arena.h"
 
 namespace sluice {
 namespace {
 
-std::vector<int64_t> Claimed(NodeClaims& claims, int node, int most = 1000) {
-  std::vector<int64_t> claimed;
-  for (int64_t n = 0; most > 0 && (n = claims.Claim(node)) >= 0; --most) claimed.push_back(n);
+using Claims = std::vector<std::pair<int, int64_t>>;
+
+Claims Claimed(ShareClaims& claims, int own, int most = 1000) {
+  Claims claimed;
+  for (; most > 0; --most) {
+    const ShareClaims::Claimed next = claims.Claim(own);
+    if (next.share < 0) break;
+    claimed.emplace_back(next.share, next.number);
+  }
   return claimed;
 }
 
-using Numbers = std::vector<int64_t>;
-
-TEST(NodeClaims, OwnNumbersComeFirstThenWhatOthersLeft) {
-  NodeClaims claims(3);
-  const int64_t ends[] = {2, 5, 6};
-  claims.Open(ends);
-  EXPECT_EQ(Claimed(claims, 1, 1), (Numbers{2}));
-  EXPECT_EQ(Claimed(claims, 2, 2), (Numbers{5, 0})) << "its own, then those of the node behind it";
-  EXPECT_EQ(Claimed(claims, 1), (Numbers{3, 4, 1})) << "nobody works on node 0: what it has is taken";
-  for (const int node : {0, 1, 2}) EXPECT_EQ(claims.Claim(node), -1);
-  claims.Open(ends);
-  EXPECT_EQ(Claimed(claims, 0), (Numbers{0, 1, 2, 3, 4, 5}));
+TEST(ShareClaims, OwnNumbersComeFirstThenWhatOthersLeft) {
+  ShareClaims claims(3);
+  const int64_t counts[] = {2, 3, 1};
+  claims.Open(counts);
+  EXPECT_EQ(Claimed(claims, 1, 1), (Claims{{1, 0}}));
+  EXPECT_EQ(Claimed(claims, 2, 2), (Claims{{2, 0}, {0, 0}})) << "its own, then those of the share behind it";
+  EXPECT_EQ(Claimed(claims, 1), (Claims{{1, 1}, {1, 2}, {0, 1}})) << "share 0 is nobody's: it is taken";
+  for (const int own : {0, 1, 2}) EXPECT_EQ(claims.Claim(own).share, -1);
+  claims.Open(counts);
+  EXPECT_EQ(Claimed(claims, 0), (Claims{{0, 0}, {0, 1}, {1, 0}, {1, 1}, {1, 2}, {2, 0}}));
 }
 
-TEST(NodeClaims, NodesMayHaveNothing) {
-  NodeClaims claims(3);
-  const int64_t ends[] = {0, 0, 2};
-  claims.Open(ends);
-  EXPECT_EQ(Claimed(claims, 0), (Numbers{0, 1}));
+TEST(ShareClaims, SharesMayBeEmpty) {
+  ShareClaims claims(3);
+  const int64_t counts[] = {0, 0, 2};
+  claims.Open(counts);
+  EXPECT_EQ(Claimed(claims, 0), (Claims{{2, 0}, {2, 1}}));
   const int64_t none[] = {0, 0, 0};
   claims.Open(none);
-  EXPECT_EQ(claims.Claim(1), -1);
+  EXPECT_EQ(claims.Claim(1).share, -1);
 }
 
-TEST(NodeClaims, EveryNumberIsClaimedOnceByManyThreads) {
-  constexpr int64_t kNumbers = 20000;
-  NodeClaims claims(2);
-  const int64_t ends[] = {kNumbers / 3, kNumbers};
-  claims.Open(ends);
-  std::vector<std::atomic<int>> times(kNumbers);
+TEST(ShareClaims, EveryNumberIsClaimedOnceByManyThreads) {
+  const int64_t counts[] = {7000, 13000};
+  ShareClaims claims(2);
+  claims.Open(counts);
+  std::vector<std::atomic<int>> times(20000);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
-      for (int64_t n = claims.Claim(t % 2); n >= 0; n = claims.Claim(t % 2)) ++times[n];
+      for (auto next = claims.Claim(t % 2); next.share >= 0; next = claims.Claim(t % 2))
+        ++times[(next.share == 0 ? 0 : counts[0]) + next.number];
     });
   for (std::thread& thread : threads) thread.join();
-  for (int64_t n = 0; n < kNumbers; ++n) ASSERT_EQ(times[n].load(), 1) << n;
+  for (size_t n = 0; n < times.size(); ++n) ASSERT_EQ(times[n].load(), 1) << n;
 }
 
 TEST(SliceLength, CoversEverything) {

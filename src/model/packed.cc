@@ -146,18 +146,19 @@ Result<Arena> Packer::Pack(ThreadTeam& team, const ProgressFn& progress) {
   FillVectors(arena.data());
   PointInto(arena.data());
   const std::vector<Piece> pieces = Pieces();
-  std::vector<int64_t> ends(static_cast<size_t>(nodes_), 0);
-  for (const Piece& piece : pieces) ++ends[piece.node];
-  std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  NodeClaims claims(nodes_);
-  claims.Open(ends);
+  std::vector<int64_t> counts(static_cast<size_t>(nodes_), 0);  // pieces lie node by node
+  for (const Piece& piece : pieces) ++counts[piece.node];
+  std::vector<int64_t> first(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), first.begin(), int64_t{0});
+  ShareClaims claims(nodes_);
+  claims.Open(counts);
   std::atomic<int64_t> done{0};
   auto work = [&](int worker) {
     const int node = std::min(team.NodeOf(worker), nodes_ - 1);
-    for (int64_t i = claims.Claim(node); i >= 0; i = claims.Claim(node)) {
-      const auto& [job, first, n, home] = pieces[i];
-      const int64_t in_slice = first - home * SlicePanels(job->run);
-      job->run.Pack(first, n, arena.data() + home * RegionBytes() + job->at + in_slice * job->run.stride());
+    for (auto next = claims.Claim(node); next.share >= 0; next = claims.Claim(node)) {
+      const auto& [job, panel, n, home] = pieces[first[next.share] + next.number];
+      const int64_t in_slice = panel - home * SlicePanels(job->run);
+      job->run.Pack(panel, n, arena.data() + home * RegionBytes() + job->at + in_slice * job->run.stride());
       done += n * job->run.stride();
       if (worker == 0 && progress) progress(done, total);
     }

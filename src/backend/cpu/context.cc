@@ -44,6 +44,19 @@ Result<Buffers> Buffers::Create(const model::Plan& plan, int max_tokens) {
   return buffers;
 }
 
+TeamShares::TeamShares(const ThreadTeam& team, int nodes) {
+  int worker = 0;
+  for (int node = 0; node < nodes; ++node) {
+    const int first = worker;
+    while (worker < team.size() && (node + 1 == nodes || team.NodeOf(worker) == node)) ++worker;
+    const int parts = std::max(1, worker - first);
+    for (int part = 0; part < parts; ++part) {
+      if (first + part < worker) own.push_back(static_cast<int>(shares.size()));
+      shares.push_back({node, part, parts});
+    }
+  }
+}
+
 void SequenceRuns::Sort(const Batch& batch) {
   tokens.resize(batch.tokens.size());
   runs.assign(batch.sequences.size(), {});

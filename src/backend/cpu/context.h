@@ -122,6 +122,18 @@ struct AdaptedRow {
 };
 class SpanStates;  // attend_cut.h
 
+// What a worker begins with of every step: one of `parts` parts of what its memory node holds.
+struct Share {
+  int node = 0, part = 0, parts = 1;
+};
+// The shares of a team, node by node: one for each worker, and one of each node that has none.
+struct TeamShares {
+  std::vector<Share> shares;
+  std::vector<int> own;  // [workers] index of the share
+
+  TeamShares(const ThreadTeam& team, int nodes);
+};
+
 struct Context {
   const model::Plan* plan = nullptr;
   const kernels::Table* kernels = nullptr;
@@ -133,6 +145,7 @@ struct Context {
   const SpanStates* spans = nullptr;
   int workers = 1;
   int nodes = 1;  // memory nodes, each with a slice of every matrix
+  std::vector<Share> shares;
   const Batch* batch = nullptr;
   std::span<const int32_t> outputs;                 // tokens that want logits, then those that want states
   int64_t logits = 0;                               // how many of the former

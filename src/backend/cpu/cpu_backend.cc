@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <deque>
+#include <numeric>
 
 #include "backend/cpu/adapters.h"
 #include "backend/cpu/attend_cut.h"
@@ -26,10 +27,11 @@ class CpuBackend final : public Backend {
         choice_(std::move(choice)),
         spans_(std::move(spans)),
         pool_(std::move(pool)),
+        shares_(team, model.nodes),
         workers_(static_cast<size_t>(team.size())),
-        ends_(static_cast<size_t>(model.nodes)) {
+        counts_(shares_.shares.size()) {
     for (size_t s = 0; s < std::max(plan_.steps.size(), plan_.encoder_steps.size()); ++s)
-      progress_.emplace_back(model.nodes);
+      progress_.emplace_back(static_cast<int>(counts_.size()));
     const int64_t assignments = int64_t{options.max_tokens} * plan_.max_top_k;
     routing_.experts.resize(assignments);
     routing_.weights.resize(assignments);
@@ -48,6 +50,7 @@ class CpuBackend final : public Backend {
     context_.spans = &spans_;
     context_.workers = team.size();
     context_.nodes = model.nodes;
+    context_.shares = shares_.shares;
     context_.rope = &rope_;
     context_.sequence_runs = &sequence_runs_;
   }
@@ -91,8 +94,8 @@ class CpuBackend final : public Backend {
 
  private:
   struct alignas(64) Progress {
-    explicit Progress(int nodes) : claims(nodes) {}
-    NodeClaims claims;
+    explicit Progress(int shares) : claims(shares) {}
+    ShareClaims claims;
     int64_t tiles = 0;
     alignas(64) std::atomic<int64_t> done{0};
   };
@@ -101,12 +104,10 @@ class CpuBackend final : public Backend {
   // and that worker opens the next: nobody waits for a worker that holds no tile.
   void RunSteps(int worker) {
     const uint32_t end = static_cast<uint32_t>(steps_.size());
-    const int node = std::min(team_.NodeOf(worker), context_.nodes - 1);
     for (uint32_t s = open_.load(std::memory_order_acquire); s < end;
          s = open_.load(std::memory_order_acquire)) {
       Progress& p = progress_[s];
-      const int64_t ran =
-          clock_.on() ? TimeTiles(s, node, worker) : RunTiles(steps_[s], p.claims, node, workers_[worker]);
+      const int64_t ran = clock_.on() ? TimeTiles(s, worker) : RunTiles(s, worker);
       if (ran > 0 && p.done.fetch_add(ran, std::memory_order_acq_rel) + ran == p.tiles) {
         Begin(s + 1);
       } else {
@@ -115,16 +116,20 @@ class CpuBackend final : public Backend {
     }
   }
 
-  int64_t RunTiles(const model::Step& step, NodeClaims& claims, int node, Worker& worker) {
+  int64_t RunTiles(uint32_t s, int worker) {
+    ShareClaims& claims = progress_[s].claims;
+    const int own = shares_.own[worker];
     int64_t ran = 0;
-    for (int64_t tile = claims.Claim(node); tile >= 0; tile = claims.Claim(node), ++ran)
-      std::visit([&](const auto& op) { RunTile(op, context_, worker, tile); }, step.op);
+    for (auto next = claims.Claim(own); next.share >= 0; next = claims.Claim(own), ++ran) {
+      const ShareTile tile{next.share, next.number, progress_[s].tiles};
+      std::visit([&](const auto& op) { RunTile(op, context_, workers_[worker], tile); }, steps_[s].op);
+    }
     return ran;
   }
 
-  int64_t TimeTiles(uint32_t s, int node, int worker) {
+  int64_t TimeTiles(uint32_t s, int worker) {
     const StepClock::Clock::time_point start = StepClock::Clock::now();
-    const int64_t ran = RunTiles(steps_[s], progress_[s].claims, node, workers_[worker]);
+    const int64_t ran = RunTiles(s, worker);
     clock_.Add(worker, s, StepClock::Clock::now() - start, ran);
     if (const auto early = std::exchange(workers_[worker].early, {}); early.count() > 0)
       clock_.AddEarly(worker, s, NextDown(s), early);
@@ -138,15 +143,15 @@ class CpuBackend final : public Backend {
 
   // Opens the first step from s on that has tiles.
   void Begin(uint32_t s) {
+    int64_t tiles = 0;
     for (; s < steps_.size(); ++s) {
-      for (int node = 0; node < context_.nodes; ++node)
-        ends_[node] =
-            std::visit([&](const auto& op) { return FirstTile(op, context_, node + 1); }, steps_[s].op);
-      if (ends_.back() > 0) break;
+      std::visit([&](const auto& op) { CountTiles(op, context_, counts_); }, steps_[s].op);
+      tiles = std::accumulate(counts_.begin(), counts_.end(), int64_t{0});
+      if (tiles > 0) break;
     }
     if (s < steps_.size()) {
-      progress_[s].claims.Open(ends_);
-      progress_[s].tiles = ends_.back();
+      progress_[s].claims.Open(counts_);
+      progress_[s].tiles = tiles;
       progress_[s].done.store(0, std::memory_order_relaxed);
     }
     clock_.Open(s);
@@ -289,10 +294,11 @@ class CpuBackend final : public Backend {
   AdapterRows adapter_rows_;
   SequenceRuns sequence_runs_;
   std::vector<std::vector<float>> rope_;
+  const TeamShares shares_;
   std::vector<Worker> workers_;
   std::span<const model::Step> steps_;         // of this batch
   std::deque<Progress> progress_;              // [steps]
-  std::vector<int64_t> ends_;                  // [memory nodes], in Begin
+  std::vector<int64_t> counts_;                // [shares] tiles, in Begin
   alignas(64) std::atomic<uint32_t> open_{0};  // the step that is worked on
   std::vector<int32_t> outputs_;
   std::vector<TokenRun> runs_;

@@ -18,8 +18,8 @@ inline int64_t PanelCost(const ExpertGroup& g) {
 }
 
 // Says which experts one worker computes from gate to down, without waiting for others in between and reading
-// what lies together. They are half of the work at most: a core that others use too finds no use for more. And
-// none is whole that is a large part of it.
+// what lies together. They are half of the work at most: a core that others use too finds no use for more.
+// And none is whole that is a large part of it.
 void ChooseWhole(std::span<ExpertGroup> groups, int64_t workers);
 
 // Every group of a step, the shared expert's last: its rows follow the routed ones, one per token.

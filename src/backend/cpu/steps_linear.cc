@@ -73,36 +73,27 @@ void RunTile(const model::QuantizeStep& step, const Context& c, Worker& worker, 
 }
 
 namespace {
-// Of all parts on one memory node.
-int64_t PanelsOf(const model::ProjectStep& step, const Context& c, int node) {
+// Panels are counted over all parts of the step on the share's node.
+ShareTiling TilingOf(const model::ProjectStep& step, const Context& c, const Share& share) {
   int64_t panels = 0;
-  for (const auto& part : step.parts) panels += SliceOf(part.matrix->panels(), c, node).size();
-  return panels;
-}
-TileLengths LengthsFor(const model::ProjectStep& step, const Context& c) {
-  return LengthsFor(PanelsOf(step, c, 0), c.tokens(), c);
+  for (const auto& part : step.parts) panels += SliceOf(part.matrix->panels(), c, share.node).size();
+  return {PartOf(panels, share), c.tokens()};
 }
 }  // namespace
 
-int64_t FirstTile(const model::ProjectStep& step, const Context& c, int node) {
-  const TileLengths lengths = LengthsFor(step, c);
-  int64_t first = 0;
-  for (int n = 0; n < node; ++n) first += lengths.TilesOf(PanelsOf(step, c, n));
-  return first;
+void CountTiles(const model::ProjectStep& step, const Context& c, std::span<int64_t> counts) {
+  for (size_t s = 0; s < counts.size(); ++s) counts[s] = TilingOf(step, c, c.shares[s]).tiles();
 }
-int64_t TileCount(const model::ProjectStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
-void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const TileLengths lengths = LengthsFor(step, c);
-  int node = 0;
-  for (int64_t tiles; tile >= (tiles = lengths.TilesOf(PanelsOf(step, c, node))); ++node) tile -= tiles;
-  const PanelRange panels = lengths.PanelsOf(tile, PanelsOf(step, c, node));
+void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, ShareTile tile) {
+  const Share& share = c.shares[tile.share];
+  const Range panels = TilingOf(step, c, share).Tile(tile.number);
   const auto same = [](int64_t t) { return t; };
   const int64_t slots = static_cast<int64_t>(step.parts.size());
-  int64_t part_first = 0, slot = -1;  // panels are counted over all parts on the node
+  int64_t part_first = 0, slot = -1;
   for (const auto& part : step.parts) {
     ++slot;
     const model::PackedMatrix& m = *part.matrix;
-    const PanelRange slice = SliceOf(m.panels(), c, node);
+    const Range slice = SliceOf(m.panels(), c, share.node);
     const int64_t begin = std::clamp(slice.first + panels.first - part_first, slice.first, slice.last);
     const int64_t end = std::clamp(slice.first + panels.last - part_first, slice.first, slice.last);
     part_first += slice.size();
@@ -118,13 +109,21 @@ void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, i
   }
 }
 
-int64_t FirstTile(const model::ResidualStep& step, const Context& c, int node) {
-  return PanelTiling(step.matrix->panels(), c).FirstTile(node);
+namespace {
+void CountMatrixTiles(int64_t panels, int64_t rows, const Context& c, std::span<int64_t> counts) {
+  for (size_t s = 0; s < counts.size(); ++s) counts[s] = ShareTiling(panels, rows, c, c.shares[s]).tiles();
 }
-int64_t TileCount(const model::ResidualStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
-void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, int64_t tile) {
+Range PanelsOf(const ShareTile& tile, int64_t panels, int64_t rows, const Context& c) {
+  return ShareTiling(panels, rows, c, c.shares[tile.share]).Tile(tile.number);
+}
+}  // namespace
+
+void CountTiles(const model::ResidualStep& step, const Context& c, std::span<int64_t> counts) {
+  CountMatrixTiles(step.matrix->panels(), c.tokens(), c, counts);
+}
+void RunTile(const model::ResidualStep& step, const Context& c, Worker& worker, ShareTile tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const auto [first, last] = PanelTiling(m.panels(), c).PanelsOf(tile);
+  const auto [first, last] = PanelsOf(tile, m.panels(), c.tokens(), c);
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, m.rows) - row0;
   const int64_t width = (last - first) * kPanelRows;
   float* product = worker.Floats(c.tokens() * width);
@@ -159,14 +158,13 @@ void RunTile(const model::ScaleStep& step, const Context& c, Worker&, int64_t t)
                    c.buffers->Row(Buffer::kStream, t));
 }
 
-int64_t FirstTile(const model::HeadStep& step, const Context& c, int node) {
-  return c.logits == 0 ? 0 : PanelTiling(step.matrix->panels(), c).FirstTile(node);
+void CountTiles(const model::HeadStep& step, const Context& c, std::span<int64_t> counts) {
+  CountMatrixTiles(c.logits == 0 ? 0 : step.matrix->panels(), c.logits, c, counts);
 }
-int64_t TileCount(const model::HeadStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
-void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, int64_t tile) {
+void RunTile(const model::HeadStep& step, const Context& c, Worker& worker, ShareTile tile) {
   const model::PackedMatrix& m = *step.matrix;
-  const auto [first, last] = PanelTiling(m.panels(), c).PanelsOf(tile);
   const int64_t n = c.logits;
+  const auto [first, last] = PanelsOf(tile, m.panels(), n, c);
   TakeRows(c, worker, Buffer::kFinal, m, n);
   const auto out = [&](int64_t t, int64_t row) { return c.buffers->Row(Buffer::kLogits, t) + row; };
   MatmulPanels(c, worker, m, first, last, n, out);

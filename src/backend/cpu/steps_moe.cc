@@ -16,24 +16,39 @@ using model::FfnWeights;
 
 namespace {
 
-// How the experts of gate_up that are not whole are cut: one of many tokens, as a shared one is, into tiles
-// of fewer panels. A memory node's slices of all experts stand together.
+// How gate_up is cut: whole experts are tiles; of the others, one of many tokens, as a shared one is, has
+// tiles of fewer panels. A memory node's slices of all these stand together, tile by tile.
 class GateUpTiling {
  public:
   GateUpTiling(const model::GateUpStep& step, const Context& c) : context_(c) {
     int64_t cost = 0;
-    ForEachCutGroup(step, c,
-                    [&](const ExpertGroup& g, const FfnWeights& w) { cost += w.up.panels() * PanelCost(g); });
-    cost_per_tile_ = cost / TilesWanted(c.tokens(), c);
+    ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+      if (g.whole) {
+        ++whole_;
+      } else {
+        cost += w.up.panels() * PanelCost(g);
+      }
+    });
+    cost_per_tile_ = cost / (TilesPerShare(c.tokens()) * static_cast<int64_t>(c.shares.size()));
   }
   int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / PanelCost(g)); }
-  PanelTiling Of(const ExpertGroup& g, const FfnWeights& w) const {
-    return {w.up.panels(), TileLengths{.length = PerTile(g)}, context_};
+  // Of a cut expert on a node.
+  int64_t TilesOf(const ExpertGroup& g, const FfnWeights& w, int node) const {
+    return Tiles(SliceOf(w.up.panels(), context_, node).size(), PerTile(g));
+  }
+  // Of a share: whole experts, by their order among these, then of its node's tiles. Whole experts are only
+  // where memory is one node.
+  Range Whole(const Share& share) const { return PartOf(whole_, share); }
+  Range Cut(const model::GateUpStep& step, const Share& share) const {
+    int64_t tiles = 0;
+    ForEachCutGroup(step, context_,
+                    [&](const ExpertGroup& g, const FfnWeights& w) { tiles += TilesOf(g, w, share.node); });
+    return PartOf(tiles, share);
   }
 
  private:
   const Context& context_;
-  int64_t cost_per_tile_ = 1;
+  int64_t whole_ = 0, cost_per_tile_ = 1;
 };
 
 // worker.x = the normed rows of a group's tokens, as `m` reads them. An expert's tokens lie here and there:
@@ -153,11 +168,6 @@ void WholeExpert(const model::GateUpStep& step, const Context& c, Worker& worker
   if (timed) worker.early += StepClock::Clock::now() - start;
 }
 
-// Whole experts come first.
-int64_t WholeTiles(const model::GateUpStep& step, const Context& c) {
-  return step.experts == nullptr ? 0 : std::ranges::count(c.routing->groups, true, &ExpertGroup::whole);
-}
-
 }  // namespace
 
 int64_t TileCount(const model::RouteStep&, const Context& c) { return c.tokens(); }
@@ -187,37 +197,35 @@ namespace {
 constexpr int64_t kPanelsTogether = 8;
 }  // namespace
 
-int64_t FirstTile(const model::GateUpStep& step, const Context& c, int node) {
+void CountTiles(const model::GateUpStep& step, const Context& c, std::span<int64_t> counts) {
   const GateUpTiling tiling(step, c);
-  int64_t first = node == 0 ? 0 : WholeTiles(step, c);
-  for (int n = 0; n < node; ++n)
-    ForEachCutGroup(step, c,
-                    [&](const ExpertGroup& g, const FfnWeights& w) { first += tiling.Of(g, w).TilesOf(n); });
-  return first;
+  for (size_t s = 0; s < counts.size(); ++s)
+    counts[s] = tiling.Whole(c.shares[s]).size() + tiling.Cut(step, c.shares[s]).size();
 }
-int64_t TileCount(const model::GateUpStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
-void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const int64_t whole = WholeTiles(step, c);
-  if (tile < whole) {
+void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, ShareTile tile) {
+  const Share& share = c.shares[tile.share];
+  const GateUpTiling tiling(step, c);
+  const Range whole = tiling.Whole(share);
+  if (tile.number < whole.size()) {
+    int64_t i = whole.first + tile.number;
     ForEachGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-      if (g.whole && tile-- == 0) WholeExpert(step, c, worker, g, w);
+      if (g.whole && i-- == 0) WholeExpert(step, c, worker, g, w);
     });
     return;
   }
-  tile -= whole;
-  const GateUpTiling tiling(step, c);
-  for (int node = 0; node < c.nodes && tile >= 0; ++node)
-    ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-      const PanelTiling panels = tiling.Of(g, w);
-      const int64_t tiles = panels.TilesOf(node);
-      if (tile >= 0 && tile < tiles) {
-        const auto [first, last] = panels.PanelsOf(node, tile);
-        const int64_t together = g.count > kFewRows ? kPanelsTogether : tiling.PerTile(g);
-        for (int64_t p = first; p < last; p += together)
-          GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
-      }
-      tile -= tiles;
-    });
+  int64_t i = tiling.Cut(step, share).first + tile.number - whole.size();
+  ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
+    const int64_t tiles = tiling.TilesOf(g, w, share.node);
+    if (i >= 0 && i < tiles) {
+      const Range slice = SliceOf(w.up.panels(), c, share.node);
+      const int64_t first = slice.first + i * tiling.PerTile(g);
+      const int64_t last = std::min(first + tiling.PerTile(g), slice.last);
+      const int64_t together = g.count > kFewRows ? kPanelsTogether : tiling.PerTile(g);
+      for (int64_t p = first; p < last; p += together)
+        GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
+    }
+    i -= tiles;
+  });
 }
 
 int64_t TileCount(const model::QuantizeHiddenStep& step, const Context& c) {
@@ -236,23 +244,26 @@ namespace {
 int64_t OutputPanels(const model::DownStep& step) {
   return step.experts != nullptr ? step.experts->front().down.panels() : step.shared->down.panels();
 }
-// A tile takes the same panels of every expert; of whole ones there is only the sum to do.
-PanelTiling DownTiling(const model::DownStep& step, const Context& c) {
+// Rows that a cut expert has, usually.
+int64_t CutRows(const model::DownStep& step, const Context& c) {
   int64_t rows = 0, groups = 0;
   ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights&) {
     rows += g.count;
     ++groups;
   });
-  return {OutputPanels(step), rows / std::max<int64_t>(1, groups), c};
+  return rows / std::max<int64_t>(1, groups);
 }
 }  // namespace
 
-int64_t FirstTile(const model::DownStep& step, const Context& c, int node) {
-  return DownTiling(step, c).FirstTile(node);
+// A tile takes the same panels of every expert; of whole ones there is only the sum to do.
+void CountTiles(const model::DownStep& step, const Context& c, std::span<int64_t> counts) {
+  const int64_t rows = CutRows(step, c);
+  for (size_t s = 0; s < counts.size(); ++s)
+    counts[s] = ShareTiling(OutputPanels(step), rows, c, c.shares[s]).tiles();
 }
-int64_t TileCount(const model::DownStep& step, const Context& c) { return FirstTile(step, c, c.nodes); }
-void RunTile(const model::DownStep& step, const Context& c, Worker& worker, int64_t tile) {
-  const auto [first, last] = DownTiling(step, c).PanelsOf(tile);
+void RunTile(const model::DownStep& step, const Context& c, Worker& worker, ShareTile tile) {
+  const ShareTiling tiling(OutputPanels(step), CutRows(step, c), c, c.shares[tile.share]);
+  const auto [first, last] = tiling.Tile(tile.number);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
   const int64_t width = SpreadStride((last - first) * kPanelRows);
