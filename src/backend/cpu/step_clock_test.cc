@@ -18,12 +18,18 @@ TEST(StepClock, NotesNothingWithoutTimes) {
   clock.End();
 }
 
+// Three steps and two workers; the first step is open for two milliseconds.
+struct BegunClock : StepClock {
+  explicit BegunClock(StepTimes* times) {
+    Start(times, 3, 2);
+    Open(0);
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+};
+
 TEST(StepClock, AStepLastsUntilTheNextOpens) {
-  StepClock clock;
   StepTimes times;
-  clock.Start(&times, 3, 2);
-  clock.Open(0);
-  std::this_thread::sleep_for(milliseconds(2));
+  BegunClock clock(&times);
   clock.Add(0, 0, milliseconds(2), 5);
   clock.Add(1, 0, milliseconds(1), 3);
   clock.Open(2);
@@ -36,11 +42,8 @@ TEST(StepClock, AStepLastsUntilTheNextOpens) {
 }
 
 TEST(StepClock, EarlyWorkCountsForItsOwnStep) {
-  StepClock clock;
   StepTimes times;
-  clock.Start(&times, 3, 2);
-  clock.Open(0);
-  std::this_thread::sleep_for(milliseconds(2));
+  BegunClock clock(&times);
   clock.Add(0, 0, milliseconds(3), 1);
   clock.AddEarly(0, 0, 2, milliseconds(1));
   clock.Add(1, 0, milliseconds(1), 1);
