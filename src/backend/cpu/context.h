@@ -126,6 +126,12 @@ class SpanStates;  // attend_cut.h
 struct Share {
   int node = 0, part = 0, parts = 1;
 };
+// A tile of a step.
+struct ShareTile {
+  int share = 0;
+  int64_t number = 0;  // among the share's
+  int64_t all = 0;     // tiles of all shares
+};
 // The shares of a team, node by node: one for each worker, and one of each node that has none.
 struct TeamShares {
   std::vector<Share> shares;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <deque>
 #include <numeric>
+#include <utility>
 
 #include "backend/cpu/adapters.h"
 #include "backend/cpu/attend_cut.h"

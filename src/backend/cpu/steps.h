@@ -9,12 +9,6 @@
 
 namespace sluice::backend::cpu {
 
-struct ShareTile {
-  int share = 0;
-  int64_t number = 0;  // among the share's
-  int64_t all = 0;     // tiles of all shares
-};
-
 #define SLUICE_STEP(Type)                                       \
   int64_t TileCount(const model::Type& step, const Context& c); \
   void RunTile(const model::Type& step, const Context& c, Worker& worker, int64_t tile)

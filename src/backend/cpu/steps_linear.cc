@@ -109,15 +109,6 @@ void RunTile(const model::ProjectStep& step, const Context& c, Worker& worker, S
   }
 }
 
-namespace {
-void CountMatrixTiles(int64_t panels, int64_t rows, const Context& c, std::span<int64_t> counts) {
-  for (size_t s = 0; s < counts.size(); ++s) counts[s] = ShareTiling(panels, rows, c, c.shares[s]).tiles();
-}
-Range PanelsOf(const ShareTile& tile, int64_t panels, int64_t rows, const Context& c) {
-  return ShareTiling(panels, rows, c, c.shares[tile.share]).Tile(tile.number);
-}
-}  // namespace
-
 void CountTiles(const model::ResidualStep& step, const Context& c, std::span<int64_t> counts) {
   CountMatrixTiles(step.matrix->panels(), c.tokens(), c, counts);
 }

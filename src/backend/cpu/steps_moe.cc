@@ -31,20 +31,19 @@ class GateUpTiling {
     });
     cost_per_tile_ = cost / (TilesPerShare(c.tokens()) * static_cast<int64_t>(c.shares.size()));
   }
-  int64_t PerTile(const ExpertGroup& g) const { return std::max<int64_t>(1, cost_per_tile_ / PanelCost(g)); }
   // Of a cut expert on a node.
-  int64_t TilesOf(const ExpertGroup& g, const FfnWeights& w, int node) const {
-    return Tiles(SliceOf(w.up.panels(), context_, node).size(), PerTile(g));
+  Tiling Of(const ExpertGroup& g, const FfnWeights& w, int node) const {
+    return {SliceOf(w.up.panels(), context_, node), std::max<int64_t>(1, cost_per_tile_ / PanelCost(g))};
   }
-  // Of a share: whole experts, by their order among these, then of its node's tiles. Whole experts are only
-  // where memory is one node.
-  Range Whole(const Share& share) const { return PartOf(whole_, share); }
-  Range Cut(const model::GateUpStep& step, const Share& share) const {
+  // Of all cut experts on a node.
+  int64_t CutTiles(const model::GateUpStep& step, int node) const {
     int64_t tiles = 0;
     ForEachCutGroup(step, context_,
-                    [&](const ExpertGroup& g, const FfnWeights& w) { tiles += TilesOf(g, w, share.node); });
-    return PartOf(tiles, share);
+                    [&](const ExpertGroup& g, const FfnWeights& w) { tiles += Of(g, w, node).tiles(); });
+    return tiles;
   }
+  // A share begins with whole experts, counted among these: they are only where memory is one node.
+  Range Whole(const Share& share) const { return PartOf(whole_, share); }
 
  private:
   const Context& context_;
@@ -199,8 +198,12 @@ constexpr int64_t kPanelsTogether = 8;
 
 void CountTiles(const model::GateUpStep& step, const Context& c, std::span<int64_t> counts) {
   const GateUpTiling tiling(step, c);
-  for (size_t s = 0; s < counts.size(); ++s)
-    counts[s] = tiling.Whole(c.shares[s]).size() + tiling.Cut(step, c.shares[s]).size();
+  int64_t cut = 0;
+  for (size_t s = 0; s < counts.size(); ++s) {
+    const Share& share = c.shares[s];
+    if (share.part == 0) cut = tiling.CutTiles(step, share.node);
+    counts[s] = tiling.Whole(share).size() + PartOf(cut, share).size();
+  }
 }
 void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, ShareTile tile) {
   const Share& share = c.shares[tile.share];
@@ -213,18 +216,16 @@ void RunTile(const model::GateUpStep& step, const Context& c, Worker& worker, Sh
     });
     return;
   }
-  int64_t i = tiling.Cut(step, share).first + tile.number - whole.size();
+  int64_t i = PartOf(tiling.CutTiles(step, share.node), share).first + tile.number - whole.size();
   ForEachCutGroup(step, c, [&](const ExpertGroup& g, const FfnWeights& w) {
-    const int64_t tiles = tiling.TilesOf(g, w, share.node);
-    if (i >= 0 && i < tiles) {
-      const Range slice = SliceOf(w.up.panels(), c, share.node);
-      const int64_t first = slice.first + i * tiling.PerTile(g);
-      const int64_t last = std::min(first + tiling.PerTile(g), slice.last);
-      const int64_t together = g.count > kFewRows ? kPanelsTogether : tiling.PerTile(g);
+    const Tiling panels = tiling.Of(g, w, share.node);
+    if (i >= 0 && i < panels.tiles()) {
+      const auto [first, last] = panels.Tile(i);
+      const int64_t together = g.count > kFewRows ? kPanelsTogether : panels.length;
       for (int64_t p = first; p < last; p += together)
         GateUpPanels(step, c, worker, g, w, p, std::min(p + together, last));
     }
-    i -= tiles;
+    i -= panels.tiles();
   });
 }
 
@@ -257,13 +258,10 @@ int64_t CutRows(const model::DownStep& step, const Context& c) {
 
 // A tile takes the same panels of every expert; of whole ones there is only the sum to do.
 void CountTiles(const model::DownStep& step, const Context& c, std::span<int64_t> counts) {
-  const int64_t rows = CutRows(step, c);
-  for (size_t s = 0; s < counts.size(); ++s)
-    counts[s] = ShareTiling(OutputPanels(step), rows, c, c.shares[s]).tiles();
+  CountMatrixTiles(OutputPanels(step), CutRows(step, c), c, counts);
 }
 void RunTile(const model::DownStep& step, const Context& c, Worker& worker, ShareTile tile) {
-  const ShareTiling tiling(OutputPanels(step), CutRows(step, c), c, c.shares[tile.share]);
-  const auto [first, last] = tiling.Tile(tile.number);
+  const auto [first, last] = PanelsOf(tile, OutputPanels(step), CutRows(step, c), c);
   const int64_t dim = c.plan->width[static_cast<int>(Buffer::kStream)];
   const int64_t row0 = first * kPanelRows, rows = std::min(last * kPanelRows, dim) - row0;
   const int64_t width = SpreadStride((last - first) * kPanelRows);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "backend/cpu/context.h"
 
@@ -33,29 +34,41 @@ inline Range SliceOf(int64_t panels, const Context& c, int node) {
   return {std::min(node * length, panels), std::min((node + 1) * length, panels)};
 }
 
-// A share's things in a row, cut into tiles of one length.
-class ShareTiling {
- public:
+// Things in a row, cut into tiles of one length.
+struct Tiling {
+  Range range;
+  int64_t length = 1;
+
+  int64_t tiles() const { return Tiles(range.size(), length); }
+  Range Tile(int64_t tile) const {
+    const int64_t first = range.first + tile * length;
+    return {first, std::min(first + length, range.last)};
+  }
+};
+
+// How a share is cut.
+struct ShareTiling : Tiling {
   // Each thing meets so many rows.
   ShareTiling(const Range& share, int64_t rows)
-      : share_(share), length_(std::max<int64_t>(1, share.size() / TilesPerShare(rows))) {}
+      : Tiling{share, std::max<int64_t>(1, share.size() / TilesPerShare(rows))} {}
   // Of a matrix with so many panels.
   ShareTiling(int64_t panels, int64_t rows, const Context& c, const Share& share)
       : ShareTiling(MatrixPart(panels, c, share), rows) {}
-
-  int64_t tiles() const { return Tiles(share_.size(), length_); }
-  Range Tile(int64_t tile) const {
-    const int64_t first = share_.first + tile * length_;
-    return {first, std::min(first + length_, share_.last)};
-  }
 
  private:
   static Range MatrixPart(int64_t panels, const Context& c, const Share& share) {
     const Range slice = SliceOf(panels, c, share.node), part = PartOf(slice.size(), share);
     return {slice.first + part.first, slice.first + part.last};
   }
-  Range share_;
-  int64_t length_;
 };
+
+// Tiles of every share, of a step whose only matrix, or each of whose matrices, has so many panels; and the
+// panels of one of them.
+inline void CountMatrixTiles(int64_t panels, int64_t rows, const Context& c, std::span<int64_t> counts) {
+  for (size_t s = 0; s < counts.size(); ++s) counts[s] = ShareTiling(panels, rows, c, c.shares[s]).tiles();
+}
+inline Range PanelsOf(const ShareTile& tile, int64_t panels, int64_t rows, const Context& c) {
+  return ShareTiling(panels, rows, c, c.shares[tile.share]).Tile(tile.number);
+}
 
 }  // namespace sluice::backend::cpu
