@@ -88,7 +88,7 @@ struct Codebook {
     return {{evens.low, odds.low, evens.high, odds.high}, high};
   }
 
-  static SLUICE_INLINE I Stored(Lanes::Codes codes) { return Lanes::Plus128(codes); }
+  static SLUICE_INLINE I Stored(Lanes::Codes codes) { return Lanes::Unpacked(codes); }
 };
 
 // An index for eight magnitudes.
@@ -239,7 +239,7 @@ struct TQ1_0 {
     });
   }
   static SLUICE_INLINE I Stored(Lanes::Codes codes) {
-    return Lanes::AddBytes(codes.value, Lanes::Bytes(127));
+    return Lanes::AddBytes(codes.value, Lanes::Bytes(Lanes::kUnpackedOffset - kOffset));
   }
 };
 
@@ -273,7 +273,7 @@ struct SignBuffer {
 
 // A superblock of any of these types in the form of a packed type with bytes for codes.
 struct UnpackedSuperblock {
-  alignas(64) std::byte code[64][kPanelRows * 4];  // of four consecutive k, plus 128
+  alignas(64) std::byte code[64][kPanelRows * 4];  // of four consecutive k, plus Lanes::kUnpackedOffset
   alignas(64) std::byte scale[4][kPanelRows * 4];  // of four consecutive groups
   alignas(64) float d[kPanelRows];
 };

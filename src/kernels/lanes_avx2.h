@@ -18,7 +18,7 @@ struct Lanes {
   static constexpr int kRows = 8;
   static constexpr int kTokens = 4;       // most tokens in one pass over a panel of integers
   static constexpr int kFloatTokens = 3;  // and over one of floats
-  static constexpr int kSignedOffset = 0;
+  static constexpr int kSignedOffset = 0, kUnpackedOffset = 64;
   // A part holds sums of 16 bits. maddubs must not saturate: activations are within 127, so a quad adds at
   // most 254 times the largest magnitude of a code.
   static constexpr bool kPartsAreSums = false;
@@ -65,9 +65,9 @@ struct Lanes {
   static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
     return InOrder(_mm256_add_epi32(sum, _mm256_madd_epi16(part, scale)));
   }
-  // Codes as bytes plus 128.
-  static SLUICE_INLINE I Plus128(Codes codes) {
-    return _mm256_xor_si256(_mm256_sign_epi8(codes.value, codes.signs), Bytes(0x80));
+  // Codes as bytes plus kUnpackedOffset.
+  static SLUICE_INLINE I Unpacked(Codes codes) {
+    return AddBytes(_mm256_sign_epi8(codes.value, codes.signs), Bytes(kUnpackedOffset));
   }
 
   // Entries of a table of words (aligned, two more bytes behind it) for the low and the high half of each

@@ -23,7 +23,7 @@ struct Lanes {
   static constexpr int kTokens = 8;       // most tokens in one pass over a panel of integers
   static constexpr int kFloatTokens = 6;  // and over one of floats
   // Signed codes are taken plus 128, as unsigned ones; the sums of the activations put it right.
-  static constexpr int kSignedOffset = 128;
+  static constexpr int kSignedOffset = 128, kUnpackedOffset = 128;
   // A part is a sum of 32 bits, and holds any number of quads.
   static constexpr bool kPartsAreSums = true;
   static constexpr int QuadsPerPart(int) { return 64; }
@@ -63,8 +63,8 @@ struct Lanes {
   static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
     return _mm512_add_epi32(sum, _mm512_mullo_epi32(part, scale));
   }
-  // Codes as bytes plus 128.
-  static SLUICE_INLINE I Plus128(Codes codes) { return codes.value; }
+  // Codes as bytes plus kUnpackedOffset.
+  static SLUICE_INLINE I Unpacked(Codes codes) { return codes.value; }
 
   // Entries of a table of words (aligned, two more bytes behind it) for the low and the high half of each
   // lane. All halves are below kEntries.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/codebook_formats.h"
+#include "kernels/matmul_many_kernels.h"
 
 namespace sluice::kernels {
 namespace {
@@ -85,7 +86,13 @@ struct ProductUnpacked {
 template <int kGroup>
 void MatmulUnpacked(const UnpackedSuperblock& unpacked, int64_t block, int64_t k, const std::byte* const* x,
                     int64_t n, float* const* y) {
-  RunPasses(ProductUnpacked<kGroup>{block}, reinterpret_cast<const std::byte*>(&unpacked), k, x, n, y);
+  if constexpr (kParts > 1) {
+    using Format = Unpacked<kGroup>;
+    const SuperblockScales<Format> scales(reinterpret_cast<const std::byte*>(unpacked.scale));
+    RunPasses(ProductOfSuperblock<Format>{unpacked.code, scales, block}, nullptr, k, x, n, y);
+  } else {
+    RunPasses(ProductUnpacked<kGroup>{block}, reinterpret_cast<const std::byte*>(&unpacked), k, x, n, y);
+  }
 }
 
 template <typename Format>

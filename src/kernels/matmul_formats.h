@@ -46,54 +46,57 @@ SLUICE_INLINE I PlaneQuad(const std::byte* vectors) {
   }
 }
 
-// Codes of `bits`, taken as unsigned: the weight's integer is the code minus kOffset.
-template <int bits, int offset>
-struct UnsignedCodes {
+// Where bytes come from: one for each row and each of four k.
+template <int bits>
+struct Plane {
   static constexpr int kBits = bits;
-  static constexpr int kOffset = offset;
-  static constexpr int kLargest = (1 << bits) - 1;
-  static constexpr bool kSigned = false;
   template <int kQuad>
-  static SLUICE_INLINE Lanes::Codes Quad(const std::byte* vectors) {
-    return Lanes::Unsigned(PlaneQuad<bits, kQuad>(vectors));
+  static SLUICE_INLINE I Bytes(const std::byte* vectors) {
+    return PlaneQuad<bits, kQuad>(vectors);
   }
 };
-
-// Bytes, plus 128.
-struct SignedCodes {
-  static constexpr int kBits = 8;
-  static constexpr int kOffset = Lanes::kSignedOffset;
-  static constexpr int kLargest = 128;
-  static constexpr bool kSigned = true;
-  template <int kQuad>
-  static SLUICE_INLINE Lanes::Codes Quad(const std::byte* vectors) {
-    return Lanes::Signed(PlaneQuad<8, kQuad>(vectors));
-  }
-};
-
-struct IQ4Codes {
+template <const ByteTable& table>
+struct Levels {
   static constexpr int kBits = 4;
-  static constexpr int kOffset = Lanes::kSignedOffset;
-  static constexpr int kLargest = 128;
-  static constexpr bool kSigned = true;
-  static constexpr ByteTable kTable = LevelsPlus(blocks::kLevelsIQ4, 128);
   template <int kQuad>
-  static SLUICE_INLINE Lanes::Codes Quad(const std::byte* vectors) {
-    return Lanes::Signed(Lanes::Lookup(PlaneQuad<4, kQuad>(vectors), kTable));
+  static SLUICE_INLINE I Bytes(const std::byte* vectors) {
+    return Lanes::Lookup(PlaneQuad<4, kQuad>(vectors), table);
   }
 };
 
-struct FP4Codes {
-  static constexpr int kBits = 4;
-  static constexpr int kOffset = 12;
-  static constexpr int kLargest = 24;
+// Codes that are multiplied as they are: the weight's integer is the byte minus kOffset.
+template <typename Source, int offset, int largest>
+struct UnsignedBytes : Source {
+  static constexpr int kOffset = offset, kLargest = largest;
   static constexpr bool kSigned = false;
-  static constexpr ByteTable kTable = LevelsPlus(blocks::kLevelsE2M1, kOffset);
+  static SLUICE_INLINE Lanes::Codes CodesOf(I bytes) { return Lanes::Unsigned(bytes); }
   template <int kQuad>
   static SLUICE_INLINE Lanes::Codes Quad(const std::byte* vectors) {
-    return Lanes::Unsigned(Lanes::Lookup(PlaneQuad<4, kQuad>(vectors), kTable));
+    return CodesOf(Source::template Bytes<kQuad>(vectors));
   }
 };
+
+// Signed codes, whose bytes are 128 more.
+template <typename Source>
+struct SignedBytes : Source {
+  static constexpr int kOffset = Lanes::kSignedOffset, kLargest = 128;
+  static constexpr bool kSigned = true;
+  static SLUICE_INLINE Lanes::Codes CodesOf(I bytes) { return Lanes::Signed(bytes); }
+  template <int kQuad>
+  static SLUICE_INLINE Lanes::Codes Quad(const std::byte* vectors) {
+    return CodesOf(Source::template Bytes<kQuad>(vectors));
+  }
+};
+
+template <int bits, int offset>
+using UnsignedCodes = UnsignedBytes<Plane<bits>, offset, (1 << bits) - 1>;
+using SignedCodes = SignedBytes<Plane<8>>;
+
+constexpr ByteTable kBytesIQ4 = LevelsPlus(blocks::kLevelsIQ4, 128);
+using IQ4Codes = SignedBytes<Levels<kBytesIQ4>>;
+constexpr int kOffsetFP4 = 12;
+constexpr ByteTable kBytesFP4 = LevelsPlus(blocks::kLevelsE2M1, kOffsetFP4);
+using FP4Codes = UnsignedBytes<Levels<kBytesFP4>, kOffsetFP4, 2 * kOffsetFP4>;
 
 // --- A float scale per 32 ---
 
@@ -217,8 +220,8 @@ struct IQ4_XS : IQ4Codes {
 
 // An UnpackedSuperblock: a sub-scale per kGroup, which is 16 or 32, and a float scale.
 template <int group>
-struct Unpacked : SignedCodes {
-  static constexpr int kGroup = group, kLargest = 64, kFieldBytes = 20;
+struct Unpacked : UnsignedBytes<Plane<8>, Lanes::kUnpackedOffset, 128> {
+  static constexpr int kGroup = group, kFieldBytes = 20;
   static constexpr bool kMinima = false, kSignedScales = false;
   static SLUICE_INLINE void Unpack(const std::byte* fields, int first, Scales* out) {
     for (int w = 0; w < 64 / kGroup; ++w) out->scale[w] = WordField(fields, 4 * w, first);
