@@ -62,33 +62,36 @@ static_assert(kChunk == kF8Block);
 
 SLUICE_INLINE int64_t ChunkEnd(int64_t begin, int64_t k) { return begin + kChunk < k ? begin + kChunk : k; }
 
-// The same with many tokens, one partial sum of each at a time: a weight is widened once for all of them.
+// The same for all rows with many tokens, one partial sum of each at a time: a weight is widened once for all
+// of them, and an activation broadcast once for all rows.
 template <typename Weights, int kTokens>
 SLUICE_INLINE void AddChunkToMany(const std::byte* w, const std::byte* const* x, int64_t begin, int64_t end,
                                   PartialSums<kTokens>* sums) {
   constexpr int kStride = Weights::kBytes * kPanelRows;
 #pragma GCC unroll 1
   for (int j = 0; j < 4; ++j) {
-    F part[kTokens];
-    for (int t = 0; t < kTokens; ++t) part[t] = sums->part[t][j];
+    F part[kParts][kTokens];
+    for (int p = 0; p < kParts; ++p)
+      for (int t = 0; t < kTokens; ++t) part[p][t] = sums[p].part[t][j];
 #pragma GCC unroll 1
     for (int64_t k = begin + j; k < end; k += 4) {
       for (int i = 0; j == 0 && i < 4 * kStride; i += 64) Prefetch<Weights, kTokens>(w + k * kStride + i);
-      const F weight = Weights::Load(w + k * kStride);
+      F weight[kParts];
+      for (int p = 0; p < kParts; ++p)
+        weight[p] = Weights::Load(w + k * kStride + p * Lanes::kRows * Weights::kBytes);
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t)
-        part[t] = Lanes::Fma(weight, Lanes::All(LoadFloat(x[t] + 4 * k)), part[t]);
+#pragma GCC unroll 4
+        for (int p = 0; p < kParts; ++p)
+          part[p][t] = Lanes::Fma(weight[p], Lanes::All(LoadFloat(x[t] + 4 * k)), part[p][t]);
     }
-    for (int t = 0; t < kTokens; ++t) sums->part[t][j] = part[t];
+    for (int p = 0; p < kParts; ++p)
+      for (int t = 0; t < kTokens; ++t) sums[p].part[t][j] = part[p][t];
   }
 }
 
-template <typename Weights, int kTokens>
-SLUICE_INLINE void AddChunkTo(const std::byte* w, const std::byte* const* x, int64_t begin, int64_t end,
-                              PartialSums<kTokens>* sums) {
-  if constexpr (kTokens > Lanes::kFloatTokens) return AddChunkToMany<Weights>(w, x, begin, end, sums);
-  return AddChunk<Weights>(w, x, begin, end, sums);
-}
+template <int kTokens>
+constexpr bool kManyFloats = kTokens > Lanes::kFloatTokens;
 
 template <typename Weights>
 struct ProductFloat {
@@ -96,10 +99,12 @@ struct ProductFloat {
   template <int kTokens>
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     PartialSums<kTokens> sums[kParts] = {};
-    for (int64_t begin = 0; begin < k; begin += kChunk)
-      for (int p = 0; p < kParts; ++p)
-        AddChunkTo<Weights>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, ChunkEnd(begin, k),
-                            &sums[p]);
+    for (int64_t begin = 0; begin < k; begin += kChunk) {
+      const int64_t end = ChunkEnd(begin, k);
+      if constexpr (kManyFloats<kTokens>) AddChunkToMany<Weights>(panel, x, begin, end, sums);
+      for (int p = 0; p < kParts && !kManyFloats<kTokens>; ++p)
+        AddChunk<Weights>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, end, &sums[p]);
+    }
     for (int p = 0; p < kParts; ++p)
       for (int t = 0; t < kTokens; ++t) Lanes::Store(y[t] + p * Lanes::kRows, sums[p].Total(t));
   }
@@ -111,13 +116,18 @@ struct ProductF8 {
   void Run(const std::byte* panel, int64_t k, const std::byte* const* x, float* const* y) const {
     const std::byte* scales = panel + F8ScalesAt(k);
     F acc[kParts][kTokens] = {};
-    for (int64_t begin = 0; begin < k; begin += kChunk, scales += 4 * kPanelRows)
+    for (int64_t begin = 0; begin < k; begin += kChunk, scales += 4 * kPanelRows) {
+      const int64_t end = ChunkEnd(begin, k);
+      PartialSums<kTokens> all[kManyFloats<kTokens> ? kParts : 1] = {};
+      if constexpr (kManyFloats<kTokens>) AddChunkToMany<F8Weights>(panel, x, begin, end, all);
       for (int p = 0; p < kParts; ++p) {
-        PartialSums<kTokens> sums = {};
-        AddChunkTo<F8Weights>(panel + p * Lanes::kRows, x, begin, ChunkEnd(begin, k), &sums);
+        PartialSums<kTokens> sums = all[kManyFloats<kTokens> ? p : 0];
+        if constexpr (!kManyFloats<kTokens>)
+          AddChunk<F8Weights>(panel + p * Lanes::kRows, x, begin, end, &sums);
         const F scale = Lanes::Mul(Lanes::LoadF32(scales + 4 * p * Lanes::kRows), Lanes::All(kF8Unit));
         for (int t = 0; t < kTokens; ++t) acc[p][t] = Lanes::Fma(scale, sums.Total(t), acc[p][t]);
       }
+    }
     StoreRows<kTokens>(acc, y);
   }
 };
