@@ -123,11 +123,11 @@ void AccumulateBlock(const Page& values, int64_t value_stride, int first, KeyRan
   }
 }
 
-// out[h] = out[h] * factor[h] + the page's weighted values, for every head. `next`: what is read after it, or
-// null.
-template <class Page>
-void Accumulate(const Page& values, int64_t value_stride, KeyRange keys, const Weights& weights,
-                const float* factor, int heads, int v_dim, float* out, const std::byte* next) {
+// out[h] = out[h] * factor[h] + the page's weighted values, for every head, kMostHeads and kMostVecs at once.
+// `next`: what is read after it, or null.
+template <class Page, int kMostHeads, int kMostVecs>
+void AccumulateBlocks(const Page& values, int64_t value_stride, KeyRange keys, const Weights& weights,
+                      const float* factor, int heads, int v_dim, float* out, const std::byte* next) {
   constexpr int kStepsPerVec = kPageTokens / 2;
   const int vecs = v_dim / 16;
   const auto ahead = [&](int vec, int h) {
@@ -135,19 +135,34 @@ void Accumulate(const Page& values, int64_t value_stride, KeyRange keys, const W
     return Ahead{reinterpret_cast<const char*>(next) + vec * kStepsPerVec * kAheadStep<Page>,
                  kAheadStep<Page>};
   };
-  ForBlocks<kValueVecs>(vecs, [&](auto block_vecs, int vec) {
-    ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
+  ForBlocks<kMostVecs>(vecs, [&](auto block_vecs, int vec) {
+    ForBlocks<kMostHeads>(heads, [&](auto block_heads, int h) {
       AccumulateBlock<Page, block_heads.value, block_vecs.value, false>(
           values, value_stride, 16 * vec, keys, weights.Head(h), weights.head_stride, weights.key_stride,
           factor + h, out + int64_t{h} * v_dim + 16 * vec, v_dim, 0, ahead(vec, h));
     });
   });
   if (v_dim % 16 == 0) return;
-  ForBlocks<kValueHeads>(heads, [&](auto block_heads, int h) {
+  ForBlocks<kMostHeads>(heads, [&](auto block_heads, int h) {
     AccumulateBlock<Page, block_heads.value, 1, true>(
         values, value_stride, 16 * vecs, keys, weights.Head(h), weights.head_stride, weights.key_stride,
         factor + h, out + int64_t{h} * v_dim + 16 * vecs, v_dim, v_dim % 16, ahead(vecs, h));
   });
+}
+
+// The fewer heads there are, the more vectors at once: a sum waits for the one before it.
+constexpr int AtLeast(int least, int n) { return n < least ? least : n; }
+
+template <class Page>
+void Accumulate(const Page& values, int64_t value_stride, KeyRange keys, const Weights& weights,
+                const float* factor, int heads, int v_dim, float* out, const std::byte* next) {
+  const auto run = [&](auto most_heads, auto most_vecs) {
+    AccumulateBlocks<Page, most_heads.value, most_vecs.value>(values, value_stride, keys, weights, factor,
+                                                              heads, v_dim, out, next);
+  };
+  if (heads == 1) return run(Fixed<1>{}, Fixed<AtLeast(4, kValueVecs)>{});
+  if (heads < kValueHeads) return run(Fixed<2>{}, Fixed<AtLeast(2, kValueVecs)>{});
+  run(Fixed<kValueHeads>{}, Fixed<kValueVecs>{});
 }
 
 // Joins the state of the next keys to that of the keys before them: heads [first, first + 16) of those there
@@ -314,9 +329,10 @@ void AttendPage(const AttendArgs& args, int first, HeadRange heads, int64_t page
   ForBlocks<kScoreHeads>(
       heads.hi,
       [&](auto block, int h) {
-        for (int v = 0; v < 2; v += kScoreVecs) {
+        constexpr int kVecs = block.value * 2 <= kScoreHeads ? 2 : kScoreVecs;  // of the page's two
+        for (int v = 0; v < 2; v += kVecs) {
           const bool first = v == 0 && h == heads.lo;
-          ScoreBlock<Page, block.value, kScoreVecs>(
+          ScoreBlock<Page, block.value, kVecs>(
               k_page, 16 * v, q + int64_t{h} * args.k_dim, args.k_dim,
               group.weights + h * kPageTokens + 16 * v,
               Ahead{reinterpret_cast<const char*>(args.v_pages[page]), first ? kAheadStep<Page> : 0});
