@@ -59,11 +59,11 @@ struct Lanes {
   static SLUICE_INLINE I AddQuad(I part, Codes codes, int x) {
     const I quad = _mm256_set1_epi32(x);
     const I pairs = _mm256_maddubs_epi16(codes.value, kSigned ? _mm256_sign_epi8(quad, codes.signs) : quad);
-    return InOrder(_mm256_add_epi16(part, pairs));
+    return _mm256_add_epi16(part, pairs);
   }
   static SLUICE_INLINE I AddPart(I sum, I part) { return AddPart(sum, part, _mm256_set1_epi16(1)); }
   static SLUICE_INLINE I AddPart(I sum, I part, I scale) {
-    return InOrder(_mm256_add_epi32(sum, _mm256_madd_epi16(part, scale)));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(part, scale));
   }
   // Codes as bytes plus kUnpackedOffset.
   static SLUICE_INLINE I Unpacked(Codes codes) {
@@ -121,7 +121,12 @@ struct Lanes {
   }
   // sum + the product of the 16-bit pairs; x is the same pair for all lanes.
   static SLUICE_INLINE I AddPairs(I sum, I pairs, int x) {
-    return InOrder(_mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(x))));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(x)));
+  }
+  // GCC would make a tree of a chain of sums, and the products of several tokens would not fit the registers.
+  static SLUICE_INLINE I InOrder(I sum) {
+    asm("" : "+x"(sum));
+    return sum;
   }
 
   static SLUICE_INLINE F All(float x) { return _mm256_set1_ps(x); }
@@ -149,11 +154,6 @@ struct Lanes {
   static SLUICE_INLINE I LeftEach(I v, I bits) { return _mm256_sllv_epi32(v, bits); }
 
  private:
-  // GCC would make a tree of a chain of sums of integers, whose products then do not fit the registers.
-  static SLUICE_INLINE I InOrder(I sum) {
-    asm("" : "+x"(sum));
-    return sum;
-  }
   static SLUICE_INLINE I Spread(const ByteTable& table) {
     return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table.value)));
   }

@@ -126,6 +126,7 @@ struct Lanes {
   static SLUICE_INLINE I AddPairs(I sum, I pairs, int x) {
     return _mm512_dpwssd_epi32(sum, pairs, _mm512_set1_epi32(x));
   }
+  static SLUICE_INLINE I InOrder(I sum) { return sum; }  // there are registers enough
 
   static SLUICE_INLINE F All(float x) { return _mm512_set1_ps(x); }
   static SLUICE_INLINE F LoadF32(const void* p) { return _mm512_loadu_ps(p); }

@@ -51,6 +51,13 @@ SLUICE_INLINE void Prefetch(const std::byte* line) {
   }
 }
 
+// A sum that others follow, which are to be added to it in their order where there are several tokens.
+template <int kTokens>
+SLUICE_INLINE I Ordered(I sum) {
+  if constexpr (kTokens > 1) return Lanes::InOrder(sum);
+  return sum;
+}
+
 // Adds the products of quads kFirst, ... kFirst + kCount of one group of 32 k to sum[token], times the scale.
 template <typename Format, int kTokens, int kFirst, int kCount, bool kScaled>
 SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x, int64_t k, I scale, I* sum,
@@ -68,12 +75,14 @@ SLUICE_INLINE void AddGroup(const std::byte* vectors, const std::byte* const* x,
     const Lanes::Codes codes = Format::template Quad<kQuad>(vectors);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t)
-      part[t] = Lanes::AddQuad<Format::kSigned>(part[t], codes, LoadInt(x[t] + k + 4 * kQuad));
+      part[t] =
+          Ordered<kTokens>(Lanes::AddQuad<Format::kSigned>(part[t], codes, LoadInt(x[t] + k + 4 * kQuad)));
     constexpr int kDone = decltype(q)::value + 1;
     if constexpr (!kDirect && (kDone % kPerPart == 0 || kDone == kCount)) {
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t) {
-        sum[t] = kScaled ? Lanes::AddPart(sum[t], part[t], scale) : Lanes::AddPart(sum[t], part[t]);
+        sum[t] = Ordered<kTokens>(kScaled ? Lanes::AddPart(sum[t], part[t], scale)
+                                          : Lanes::AddPart(sum[t], part[t]));
         part[t] = I{};
       }
     }
@@ -98,7 +107,7 @@ SLUICE_INLINE void AddSums(const I* bytes, const std::byte* const* x, const Offs
     const I both = Lanes::Pair<kFirst % 4, kFirst % 4 + 1, kSigned>(bytes[kFirst / 4]);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t)
-      out[t] = Lanes::AddPairs(out[t], both, LoadInt(x[t] + sums + 2 * kFirst));
+      out[t] = Ordered<kTokens>(Lanes::AddPairs(out[t], both, LoadInt(x[t] + sums + 2 * kFirst)));
   });
 }
 

@@ -54,10 +54,11 @@ SLUICE_INLINE void AddQuads(const std::byte (*quads)[kPanelRows * 4], const std:
     for (int p = 0; p < kParts; ++p)
       codes[p] = Format::CodesOf(Lanes::Load(quads[kQuad] + p * Lanes::kRows * 4));
     ForSums<kTokens>([&](int p, int t) __attribute__((always_inline)) {
-      part[p][t] = Lanes::AddQuad<Format::kSigned>(part[p][t], codes[p], LoadInt(x[t] + at + 4 * kQuad));
+      part[p][t] = Lanes::InOrder(
+          Lanes::AddQuad<Format::kSigned>(part[p][t], codes[p], LoadInt(x[t] + at + 4 * kQuad)));
       if constexpr (kDone % kPerPart != 0 && kDone != kCount) return;
-      dot[p][t] =
-          kScaled ? Lanes::AddPart(dot[p][t], part[p][t], scale[p]) : Lanes::AddPart(dot[p][t], part[p][t]);
+      dot[p][t] = Lanes::InOrder(kScaled ? Lanes::AddPart(dot[p][t], part[p][t], scale[p])
+                                         : Lanes::AddPart(dot[p][t], part[p][t]));
       part[p][t] = I{};
     });
   });
@@ -121,7 +122,8 @@ struct ProductOfSuperblock {
 #pragma GCC unroll 8
     for (int pair = 0; pair < kPairs; ++pair)
       ForSums<kTokens>([&](int p, int t) __attribute__((always_inline)) {
-        out[p][t] = Lanes::AddPairs(out[p][t], numbers[pair][p], LoadInt(x[t] + sums + 4 * pair));
+        out[p][t] =
+            Lanes::InOrder(Lanes::AddPairs(out[p][t], numbers[pair][p], LoadInt(x[t] + sums + 4 * pair)));
       });
   }
 
