@@ -101,9 +101,12 @@ struct ProductFloat {
     PartialSums<kTokens> sums[kParts] = {};
     for (int64_t begin = 0; begin < k; begin += kChunk) {
       const int64_t end = ChunkEnd(begin, k);
-      if constexpr (kManyFloats<kTokens>) AddChunkToMany<Weights>(panel, x, begin, end, sums);
-      for (int p = 0; p < kParts && !kManyFloats<kTokens>; ++p)
-        AddChunk<Weights>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, end, &sums[p]);
+      if constexpr (kManyFloats<kTokens>) {
+        AddChunkToMany<Weights>(panel, x, begin, end, sums);
+      } else {
+        for (int p = 0; p < kParts; ++p)
+          AddChunk<Weights>(panel + p * Lanes::kRows * Weights::kBytes, x, begin, end, &sums[p]);
+      }
     }
     for (int p = 0; p < kParts; ++p)
       for (int t = 0; t < kTokens; ++t) Lanes::Store(y[t] + p * Lanes::kRows, sums[p].Total(t));

@@ -51,7 +51,7 @@ SLUICE_INLINE void Prefetch(const std::byte* line) {
   }
 }
 
-// A sum that others follow, which are to be added to it in their order where there are several tokens.
+// A sum to which more is added, with several tokens in the order in which it is written.
 template <int kTokens>
 SLUICE_INLINE I Ordered(I sum) {
   if constexpr (kTokens > 1) return Lanes::InOrder(sum);
@@ -96,6 +96,19 @@ struct Offsets {
   int64_t scale, sum, sum32;
   explicit Offsets(ActLayout at) : scale(at.scales_at()), sum(at.sums_at()), sum32(at.sums32_at()) {}
 };
+
+// What corrects the products of codes that are offset, times the sums of 16 activations: a pair of 16 bits.
+template <typename Format>
+SLUICE_INLINE I MinusOffset() {
+  constexpr uint32_t kMinusOffset = (0x10000u - Format::kOffset) * 0x10001u;
+  return Lanes::Words(static_cast<int>(kMinusOffset));
+}
+
+// The sum of 32 activations, from those of 16.
+SLUICE_INLINE float SumOf32(const std::byte* sums) {
+  const int pair = LoadInt(sums);
+  return static_cast<float>(static_cast<int16_t>(pair) + (pair >> 16));
+}
 
 // Sums over the groups of block b of byte * (sum of activations), for sub-scales or minima.
 template <typename Format, int kTokens, bool kSigned>
@@ -165,8 +178,7 @@ SLUICE_INLINE void Block32(const std::byte* codes, const std::byte* fields, int 
                            const std::byte* ahead) {
   I dot[kTokens] = {};
   if constexpr (Format::kOffset != 0) {
-    constexpr uint32_t kMinusOffset = (0x10000u - Format::kOffset) * 0x10001u;  // twice, in 16 bits
-    const I pair = Lanes::Words(static_cast<int>(kMinusOffset));
+    const I pair = MinusOffset<Format>();
     for (int t = 0; t < kTokens; ++t) dot[t] = Lanes::AddPairs(dot[t], pair, LoadInt(x[t] + at.sum + b * 4));
   }
   AddGroup<Format, kTokens, 0, 8, false>(codes, x, b * 32, I{}, dot, ahead);
@@ -176,9 +188,8 @@ SLUICE_INLINE void Block32(const std::byte* codes, const std::byte* fields, int 
     const F x_scale = Lanes::All(LoadFloat(x[t] + at.scale + b * 4));
     acc[t] = Lanes::Fma(Lanes::Mul(d, x_scale), Lanes::ToFloat(dot[t]), acc[t]);
     if constexpr (Format::kMinima) {
-      const int pair = LoadInt(x[t] + at.sum + b * 4);
-      const float sum = static_cast<float>(static_cast<int16_t>(pair) + (pair >> 16));
-      acc[t] = Lanes::Fma(Lanes::Mul(Format::M(fields, first), x_scale), Lanes::All(sum), acc[t]);
+      const F sum = Lanes::All(SumOf32(x[t] + at.sum + b * 4));
+      acc[t] = Lanes::Fma(Lanes::Mul(Format::M(fields, first), x_scale), sum, acc[t]);
     }
   }
 }

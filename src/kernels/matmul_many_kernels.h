@@ -196,8 +196,7 @@ struct ProductOfBlocks {
     const int64_t at_k = (first + i) * 32;
     AddQuads<Format, 8, kTokens, false>(quads + i * 8, x, at_k, nullptr, dot);
     if constexpr (Format::kOffset == 0) return;
-    constexpr uint32_t kMinusOffset = (0x10000u - Format::kOffset) * 0x10001u;  // twice, in 16 bits
-    const I pair = Lanes::Words(static_cast<int>(kMinusOffset));
+    const I pair = MinusOffset<Format>();
     ForSums<kTokens>([&](int p, int t) __attribute__((always_inline)) {
       dot[p][t] = Lanes::AddPairs(dot[p][t], pair, LoadInt(x[t] + at.sum + (first + i) * 4));
     });
@@ -218,9 +217,8 @@ struct ProductOfBlocks {
         const F x_scale = Lanes::All(LoadFloat(x[t] + at.scale + (first + i) * 4));
         acc[p][t] = Lanes::Fma(Lanes::Mul(d[i][p], x_scale), Lanes::ToFloat(dot[p][t]), acc[p][t]);
         if constexpr (Format::kMinima) {
-          const int pair = LoadInt(x[t] + at.sum + (first + i) * 4);
-          const float sum = static_cast<float>(static_cast<int16_t>(pair) + (pair >> 16));
-          acc[p][t] = Lanes::Fma(Lanes::Mul(m[i][p], x_scale), Lanes::All(sum), acc[p][t]);
+          const F sum = Lanes::All(SumOf32(x[t] + at.sum + (first + i) * 4));
+          acc[p][t] = Lanes::Fma(Lanes::Mul(m[i][p], x_scale), sum, acc[p][t]);
         }
       });
     }
