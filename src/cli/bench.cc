@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kMostTokens = 1 << 20, kMostSequences = 1024;
 
 struct Options {
-  std::string model, peer;
+  std::string model, peer, peer_batched;
   std::string prefill = "512", depth = "0", batch = "8";
   int64_t tokens = 64, repeat = 5, batch_tokens = 512;
   ComputeFlags compute;
@@ -49,13 +49,13 @@ Result<std::vector<perf::Work>> Works(const Options& options) {
   return works;
 }
 
-// The peer's program reads the same file.
+// The peer's programs read the same file.
 Result<std::optional<perf::Peer>> PeerOf(const Options& options, int threads) {
-  if (options.peer.empty()) return std::nullopt;
+  if (options.peer.empty() && options.peer_batched.empty()) return std::nullopt;
   if (!options.model.ends_with(".gguf"))
     return Fail(ErrorCode::kUsage, "--peer compares on one GGUF file, and the model is none",
                 "sluice bench MODEL.gguf --peer PROGRAM");
-  return perf::Peer{options.peer, options.model, threads};
+  return perf::Peer{options.peer, options.peer_batched, options.model, threads};
 }
 
 Result<int> BenchLoading(const Options& options) {
@@ -118,12 +118,15 @@ void AddBench(CLI::App& program, Action& action) {
   verb.Integer("--batch-tokens", &options->batch_tokens, 1, 1 << 16, "Tokens of a prompt computed at once");
   verb.Text("--peer", "PROGRAM", &options->peer,
             "Run a peer's bench program on the same file in turn, and compare");
+  verb.Text("--peer-batched", "PROGRAM", &options->peer_batched,
+            "The same for sequences decoded together: its batched bench program");
   verb.Flag("--load", &options->load, "Measure only how fast the model is loaded");
   options->serving.AddTo(verb);
   options->compute.AddTo(verb);
   verb.Flag("--profile", &options->profile, "Print where the time goes, by step of the plan");
   verb.Flag("--json", &options->as_json, "Print the result as JSON");
   verb.Exclude("--load", "--peer");
+  verb.Exclude("--load", "--peer-batched");
   verb.Exclude("--load", "--profile");
   verb.Do([options] { return Bench(*options); });
 }

@@ -10,20 +10,29 @@
 
 namespace sluice::perf {
 
-// A program with the options and the JSON output of llama.cpp's llama-bench.
+// Programs with the options and the JSON output of llama.cpp's.
 struct Peer {
-  std::string program, model_file;
+  std::string program;          // llama-bench: one sequence; empty: not compared
+  std::string batched_program;  // llama-batched-bench: several decoded together; empty: not compared
+  std::string model_file;
   int threads = 1;
 };
 
-// The arguments that make it do `work` once; nothing if it cannot (several sequences at once).
-std::optional<std::vector<std::string>> PeerArguments(const Peer& peer, const Work& work);
+struct PeerCommand {
+  std::string program;
+  std::vector<std::string> arguments;
 
-// Tokens a second from what it printed. kBadFile: that is not its JSON.
+  bool operator==(const PeerCommand&) const = default;
+};
+
+// What makes a peer do `work` once; nothing if no program for it is given.
+std::optional<PeerCommand> CommandFor(const Peer& peer, const Work& work);
+
+// Tokens a second from what either program printed. kBadFile: that is not its JSON.
 Result<double> ReadPeerOutput(const std::string& output);
 
-// Runs it, loading included, and gives the tokens a second that it measured; nothing if it cannot do that
-// work.
+// Runs a program, loading included, and gives the tokens a second that it measured; nothing if none is given
+// for that work.
 Result<std::optional<double>> RunPeer(const Peer& peer, const Work& work);
 
 }  // namespace sluice::perf

@@ -2,32 +2,50 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "perf/child_process.h"
 
 namespace sluice::perf {
 namespace {
 
 using Kind = Work::Kind;
-const Peer kPeer{"bench", "m.gguf", 2};
+const Peer kPeer{"bench", "batched", "m.gguf", 2};
 
-TEST(PeerArguments, AskForThePromptAlone) {
-  EXPECT_EQ(
-      PeerArguments(kPeer, {.kind = Kind::kPrefill, .tokens = 512}),
-      (std::vector<std::string>{"-m", "m.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "1", "-o", "json"}));
+TEST(CommandFor, AsksForThePromptAlone) {
+  EXPECT_EQ(CommandFor(kPeer, {.kind = Kind::kPrefill, .tokens = 512}),
+            (PeerCommand{"bench",
+                         {"-m", "m.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "1", "-o", "json"}}));
 }
 
-TEST(PeerArguments, AskForDecodingAtADepth) {
-  EXPECT_EQ(PeerArguments(kPeer, {.tokens = 64, .depth = 4096}),
-            (std::vector<std::string>{"-m", "m.gguf", "-t", "2", "-p", "0", "-n", "64", "-r", "1", "-o",
-                                      "json", "-d", "4096"}));
+TEST(CommandFor, AsksForDecodingAtADepth) {
+  EXPECT_EQ(CommandFor(kPeer, {.tokens = 64, .depth = 4096}),
+            (PeerCommand{"bench",
+                         {"-m", "m.gguf", "-t", "2", "-p", "0", "-n", "64", "-r", "1", "-o", "json", "-d",
+                          "4096"}}));
 }
 
-TEST(PeerArguments, LeaveOutWhatItCannotDo) {
-  EXPECT_FALSE(PeerArguments(kPeer, {.tokens = 64, .sequences = 8}));
+TEST(CommandFor, AsksTheOtherProgramForSeveralSequences) {
+  EXPECT_EQ(CommandFor(kPeer, {.tokens = 64, .sequences = 8}),
+            (PeerCommand{"batched",
+                         {"-m", "m.gguf", "-t", "2", "-npp", "1", "-ntg", "64", "-npl", "8", "-c", "2048",
+                          "--output-format", "jsonl"}}));
+}
+
+TEST(CommandFor, HoldsTheWholeContext) {
+  const std::optional<PeerCommand> command = CommandFor(kPeer, {.tokens = 256, .sequences = 2});
+  ASSERT_TRUE(command);
+  EXPECT_EQ(*(std::ranges::find(command->arguments, "-c") + 1), "1024");
+}
+
+TEST(CommandFor, LeavesOutWhatNoProgramIsGivenFor) {
+  EXPECT_FALSE(CommandFor({.program = "bench"}, {.tokens = 64, .sequences = 8}));
+  EXPECT_FALSE(CommandFor({.batched_program = "batched"}, {.tokens = 64}));
 }
 
 TEST(ReadPeerOutput, TakesTheSpeed) {
   EXPECT_EQ(ReadPeerOutput(R"([{"n_prompt": 512, "avg_ts": 81.5, "stddev_ts": 0}])").value_or(0), 81.5);
+  EXPECT_EQ(ReadPeerOutput("\n{\"pl\": 8, \"speed_pp\": 8.4, \"speed_tg\": 20.5}\n\n").value_or(0), 20.5);
 }
 
 TEST(ReadPeerOutput, RefusesAnythingElse) {

@@ -65,9 +65,17 @@ cat >peer <<'EOF'
 echo "$@" >>peer_calls
 echo '[{"avg_ts": 10.0}]'
 EOF
-chmod +x peer
+cat >batched <<'EOF'
+#!/bin/sh
+echo "$@" >>batched_calls
+echo
+echo '{"pl": 2, "speed_tg": 20.0}'
+EOF
+chmod +x peer batched
 expect 0 "$sluice" bench "$model" --prefill 8 --depth 4 --tokens 2 --batch 2 --repeat 2 --peer ./peer --json
 cp out peer.json
+expect 0 "$sluice" bench "$model" --prefill 8 --depth "" --batch 2 --tokens 8 --repeat 2 --peer-batched ./batched --json
+cp out batched.json
 check '
 import json
 figures = json.load(open("peer.json"))["figures"]
@@ -76,6 +84,14 @@ assert "ratio_to_peer" not in figures[2]
 calls = open("peer_calls").read().split("\n")
 assert "-p 8 -n 0" in calls[0] and "-p 0 -n 2" in calls[1] and calls[1].endswith("-d 4"), calls
 ' "the comparison with a peer"
+check '
+import json
+prompt, together = json.load(open("batched.json"))["figures"]
+assert "ratio_to_peer" not in prompt
+assert together["peer_tokens_per_second"] == [20, 20] and together["ratio_to_peer"]["median"] > 0
+calls = open("batched_calls").read().split("\n")
+assert "-npp 1 -ntg 4 -npl 2 -c 512" in calls[0], calls
+' "the comparison with a peer's sequences together"
 expect 66 "$sluice" bench "$model" --prefill 8 --depth "" --batch "" --repeat 1 --peer ./no-such-program
 expect 2 "$sluice" bench --peer ./peer
 
